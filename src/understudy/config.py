@@ -1,0 +1,280 @@
+"""The settings, as frozen structs.
+
+Each setting is declared once, here, with its type, bounds, default and help. `understudy init`, the error
+messages and the documentation's table are made from these declarations; `configfile` reads them from
+understudy.toml and the environment.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+ALWAYS_MASKED = ("authorization", "cookie", "set-cookie", "proxy-authorization", "x-api-key")
+
+Milliseconds = Annotated[int, Meta(ge=1, le=3_600_000)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=False):
+    """A table of the settings file."""
+
+
+class Proxy(Section, frozen=True):
+    """Where users arrive, and how the proxy is asked about itself."""
+
+    listen: Annotated[
+        str | list[str],
+        Meta(description="address:port to serve users on; several as a list; [::1]:8080 for IPv6"),
+    ] = "0.0.0.0:8080"
+    tls_cert: Annotated[
+        str, Meta(description="PEM file with the certificate chain; with tls_key, listen speaks TLS")
+    ] = ""
+    tls_key: Annotated[str, Meta(description="PEM file with the certificate's private key")] = ""
+    control: Annotated[str, Meta(description="address:port of health, metrics and the API; empty for none")] = (
+        "127.0.0.1:8081"
+    )
+    token_file: Annotated[
+        str, Meta(description="file whose content is the API's bearer token; required where control is not loopback")
+    ] = ""
+    workers: Annotated[
+        Annotated[int, Meta(ge=1, le=256)] | Literal["auto"],
+        Meta(description='processes that share the port; "auto" is one a core'),
+    ] = 1
+    max_connections: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="clients of one worker at once; beyond it, 503")
+    ] = 10_000
+    drain_ms: Annotated[
+        Milliseconds, Meta(description="how long requests in flight may go on after SIGTERM or a takeover")
+    ] = 30_000
+
+
+class Stack(Section, frozen=True):
+    """A set of application servers with a database beneath."""
+
+    role: Annotated[
+        Literal["primary", "shadow"], Meta(description="primary answers the users; a shadow is only compared")
+    ]
+    url: Annotated[str, Meta(description="http://host:port or https://host:port")] = ""
+    urls: Annotated[list[str], Meta(description="several addresses, used in turn, instead of url")] = []
+    ca_file: Annotated[
+        str, Meta(description="PEM file of the authority that signed an https stack; empty: the system's")
+    ] = ""
+    verify: Annotated[bool, Meta(description="false accepts any certificate of an https stack")] = True
+    max_idle: Annotated[int, Meta(ge=0, le=100_000, description="connections of a worker kept open for reuse")] = 512
+
+    def addresses(self) -> list[str]:
+        """Every address of the stack, however it was written."""
+        return list(self.urls) or [self.url]
+
+
+class Mirror(Section, frozen=True):
+    """Which requests the shadows get."""
+
+    percent: Annotated[float, Meta(ge=0, le=100, description="share of the eligible requests to mirror")] = 100.0
+    sample_by: Annotated[
+        str,
+        Meta(
+            pattern=r"^(random|client|header:[A-Za-z0-9-]+|cookie:[^\s=;,]+)$",
+            description='what is sampled: "random" requests, or all of the same "client", "header:NAME" or "cookie:NAME"',
+        ),
+    ] = "random"
+    methods: Annotated[
+        list[str], Meta(description="methods to mirror; only safe ones unless the shadow may be written to")
+    ] = field(default_factory=lambda: ["GET", "HEAD"])
+    skip_paths: Annotated[
+        list[str], Meta(description="regular expressions; a path that one of them finds is not mirrored")
+    ] = []
+    only_paths: Annotated[
+        list[str], Meta(description="regular expressions; with any given, only paths that one finds are mirrored")
+    ] = []
+    max_in_flight: Annotated[Count, Meta(description="shadow requests of a worker at once, for each shadow")] = 256
+    max_queued: Annotated[
+        int,
+        Meta(ge=0, le=1_000_000, description="shadow requests that may wait for a free place; beyond it they are shed"),
+    ] = 64
+    max_body_bytes: Annotated[
+        int,
+        Meta(ge=0, le=1 << 30, description="longer requests are not mirrored, longer responses are compared by digest"),
+    ] = 1_048_576
+    settle_ms: Annotated[
+        Milliseconds, Meta(description="after how long old and new are asked again when a GET or HEAD differed")
+    ] = 1_000
+    settle_per_second: Annotated[
+        int,
+        Meta(ge=0, le=10_000, description="how many differing requests a worker asks again in a second; 0 for none"),
+    ] = 10
+    breaker_failures: Annotated[Count, Meta(description="failures in a row after which a shadow is left alone")] = 20
+    breaker_probe_ms: Annotated[
+        Milliseconds, Meta(description="after how long a shadow left alone is tried with one request")
+    ] = 5_000
+
+
+class Timeouts(Section, frozen=True):
+    """All in milliseconds."""
+
+    client_head: Annotated[
+        Milliseconds,
+        Meta(description="from a request's first byte to the end of its head, and between two pieces of its body"),
+    ] = 10_000
+    client_idle: Annotated[Milliseconds, Meta(description="a kept-alive client connection without a request")] = 75_000
+    connect: Annotated[Milliseconds, Meta(description="connecting to a stack")] = 2_000
+    primary: Annotated[Milliseconds, Meta(description="the primary's silence, before and within its answer")] = 60_000
+    shadow: Annotated[Milliseconds, Meta(description="a shadow's whole answer")] = 10_000
+
+
+class Masks(Section, frozen=True):
+    """What is replaced by a keyed hash before anything is written: equal stays equal, secrets stay here."""
+
+    headers: Annotated[list[str], Meta(description="headers whose values are masked, beside those masked always")] = []
+    fields: Annotated[
+        list[str],
+        Meta(description="names of query parameters, form fields and JSON members whose values are masked"),
+    ] = field(
+        default_factory=lambda: [
+            "password", "passwd", "pwd", "secret", "client_secret", "token", "access_token",
+            "refresh_token", "id_token", "api_key", "apikey", "session_id", "card_number", "cvv",
+        ]
+    )  # fmt: skip
+    patterns: Annotated[
+        list[str], Meta(description="regular expressions; what they find in a body or target is masked")
+    ] = []
+    key_file: Annotated[
+        str, Meta(description="file with the hash key, for masks that agree between machines; empty: made at start")
+    ] = ""
+
+
+class EndpointRule(Section, frozen=True):
+    """An override of how paths are folded: `pattern` is matched against the whole path, `name` stands for it."""
+
+    pattern: Annotated[str, Meta(description="regular expression for the whole path")]
+    name: Annotated[str, Meta(description="what the endpoint is called")]
+
+
+class Compare(Section, frozen=True):
+    """What counts as a difference."""
+
+    headers: Annotated[list[str], Meta(description='response headers to compare; "*" for all but the ignored')] = field(
+        default_factory=lambda: [
+            "content-type",
+            "content-language",
+            "content-disposition",
+            "location",
+            "www-authenticate",
+            "cache-control",
+        ]
+    )
+    ignore_headers: Annotated[list[str], Meta(description="response headers never compared")] = field(
+        default_factory=lambda: [
+            "date",
+            "server",
+            "x-request-id",
+            "x-powered-by",
+            "age",
+            "etag",
+            "last-modified",
+            "expires",
+            "content-length",
+            "set-cookie",
+        ]
+    )
+    ignore_paths: Annotated[
+        list[str], Meta(description="paths in bodies to leave out, such as $.meta.took_ms or $.users[*].seen_at")
+    ] = []
+    samples: Annotated[
+        int, Meta(ge=0, le=1_000, description="exchanges kept for each endpoint, path and kind of difference")
+    ] = 5
+    endpoints: Annotated[list[EndpointRule], Meta(description="overrides of how paths are folded into endpoints")] = []
+
+
+class Recording(Section, frozen=True):
+    """The segment files between the workers and the judge."""
+
+    max_bytes: Annotated[int, Meta(ge=1 << 20, description="all segments together; beyond it the oldest go first")] = (
+        1 << 30
+    )
+    max_age_s: Annotated[int, Meta(ge=1, description="a segment older than this is removed")] = 7 * 86_400
+    segment_bytes: Annotated[
+        int, Meta(ge=4096, le=1 << 30, description="a new segment is begun after this many bytes")
+    ] = 8 << 20
+    max_queued_bytes: Annotated[
+        int,
+        Meta(ge=4096, le=1 << 30, description="what a worker holds for a slow disk; beyond it exchanges go unrecorded"),
+    ] = 16 << 20
+
+
+class Fluentd(Section, frozen=True):
+    """Where the judge ships differences and statistics; off while host is empty."""
+
+    host: Annotated[str, Meta(description="fluentd's host; empty: nothing is shipped")] = ""
+    port: Annotated[int, Meta(ge=1, le=65_535, description="fluentd's forward port")] = 24_224
+    tag: Annotated[str, Meta(min_length=1, description="events are tagged TAG.difference and TAG.statistics")] = (
+        "understudy"
+    )
+    max_queued: Annotated[
+        Count, Meta(description="events held while fluentd is away; beyond it the oldest are dropped and counted")
+    ] = 10_000
+
+
+class Log(Section, frozen=True):
+    """Understudy's own log, on standard error."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="the least severe level shown")] = (
+        "info"
+    )
+    json: Annotated[bool, Meta(description="one JSON object a line, for a collector")] = False
+
+
+class Settings(Section, frozen=True):
+    """understudy.toml, whole."""
+
+    stacks: Annotated[dict[str, Stack], Meta(description="the application stacks: one primary, any number of shadows")]
+    state_dir: Annotated[str, Meta(min_length=1, description="recordings, database, sockets; created 0700")] = (
+        "understudy-state"
+    )
+    hooks: Annotated[
+        str,
+        Meta(
+            description="Python file with select(request), shadow_headers(request, stack, headers), on_exchange(exchange)"
+        ),
+    ] = ""
+    proxy: Annotated[Proxy, Meta(description="where users arrive")] = Proxy()
+    mirror: Annotated[Mirror, Meta(description="which requests the shadows get")] = Mirror()
+    timeouts: Annotated[Timeouts, Meta(description="all in milliseconds")] = Timeouts()
+    masks: Annotated[Masks, Meta(description="what never reaches a disk")] = Masks()
+    compare: Annotated[Compare, Meta(description="what counts as a difference")] = Compare()
+    recording: Annotated[Recording, Meta(description="the files between workers and judge")] = Recording()
+    fluentd: Annotated[Fluentd, Meta(description="where differences are shipped")] = Fluentd()
+    log: Annotated[Log, Meta(description="Understudy's own log")] = Log()
+
+    @property
+    def primary(self) -> str:
+        """The name of the stack that answers the users."""
+        return next(name for name, stack in self.stacks.items() if stack.role == "primary")
+
+    @property
+    def shadows(self) -> list[str]:
+        """The names of the stacks that are only compared, in the file's order."""
+        return [name for name, stack in self.stacks.items() if stack.role == "shadow"]
+
+    @property
+    def state(self) -> Path:
+        """The state directory."""
+        return Path(self.state_dir)
+
+    @property
+    def recordings(self) -> Path:
+        """Where the segment files are."""
+        return self.state / "recordings"
+
+    @property
+    def database(self) -> Path:
+        """The judge's SQLite file."""
+        return self.state / "diffs.sqlite"
+
+    @property
+    def control_socket(self) -> Path:
+        """The unix socket of the control API, reachable for the state directory's owner only."""
+        return self.state / "control.sock"

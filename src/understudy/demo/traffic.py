@@ -1,0 +1,125 @@
+"""Shoppers: what they ask for, and the asking.
+
+What is asked is decided without I/O and the same in every run. Each shopper has one kept-alive connection and
+looks at every answer for a moment before the next click, so that the shop is busy and not overrun.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import aiohttp
+
+from understudy.demo.stock import CUSTOMERS, PRODUCTS
+from understudy.tasks import Tasks
+
+SHOPPERS = 8
+GLANCE_S = 0.02  # how long an answer is looked at; eight shoppers then make some 300 requests a second
+ANSWER_S = 30.0
+PAGES = 5
+WORDS = ("tea", "coffee", "bread", "cafe", "basket", "chocolate", "creme", "honey", "roast", "pizza")
+CAMPAIGNS = ("1", "2", "3", "spring")
+
+
+class Visit(NamedTuple):
+    """One request of a shopper; `product` is what a POST puts into the cart."""
+
+    method: str
+    target: str
+    product: int | None = None
+
+
+CLICKS = {
+    "GET /": 12,
+    "GET /products": 4,
+    "GET /products/{product}": 18,
+    "GET /api/products?page={page}": 14,
+    "GET /api/products/{product}": 22,
+    "GET /api/products/{product}/reviews": 6,
+    "GET /api/categories": 5,
+    "GET /api/search?q={word}": 8,
+    "GET /api/customers/{customer}/orders": 4,
+    "GET /api/offers?campaign={campaign}": 3,
+    "POST /api/cart": 4,
+}
+"""What shoppers do, and how often out of a hundred times."""
+
+
+def visits(seed: int) -> Iterator[Visit]:
+    """A shopper's clicks, without end; equal seeds click equally."""
+    dice = random.Random(seed)
+    while True:
+        method, _, target = dice.choices(list(CLICKS), list(CLICKS.values()))[0].partition(" ")
+        product = dice.randint(1, len(PRODUCTS))
+        yield Visit(
+            method,
+            target.format(
+                product=product,
+                page=dice.randint(1, PAGES),
+                word=dice.choice(WORDS),
+                customer=dice.randint(1, CUSTOMERS),
+                campaign=dice.choice(CAMPAIGNS),
+            ),
+            product if method == "POST" else None,
+        )
+
+
+@dataclass
+class Till:
+    """What the shoppers saw: answers by status, and requests that got none."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    unanswered: int = 0
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent."""
+        return self.statuses.total() + self.unanswered
+
+    @property
+    def errors(self) -> int:
+        """How many of them a shopper would complain about."""
+        return self.unanswered + sum(count for status, count in self.statuses.items() if status >= 400)
+
+
+async def shop(url: str, seconds: float, till: Till) -> None:
+    """Let the shoppers shop for some seconds; `till` counts while they do."""
+    until = time.monotonic() + seconds
+    shoppers = Tasks()
+    try:
+        running = [
+            shoppers.start(_shopper(url, number, until, till), f"shopper-{number}") for number in range(SHOPPERS)
+        ]
+        await asyncio.gather(*running)
+    finally:
+        await shoppers.stop()
+
+
+async def _shopper(url: str, number: int, until: float, till: Till) -> None:
+    headers = {"User-Agent": f"shopper/{number}", "Cookie": f"session=shopper-{number}"}
+    clicks = visits(number)
+    async with aiohttp.ClientSession(
+        url,
+        headers=headers,
+        connector=aiohttp.TCPConnector(limit=1),
+        timeout=aiohttp.ClientTimeout(total=ANSWER_S),
+    ) as session:
+        while time.monotonic() < until:
+            await _click(session, next(clicks), till)
+            await asyncio.sleep(GLANCE_S)
+
+
+async def _click(session: aiohttp.ClientSession, visit: Visit, till: Till) -> None:
+    body = None if visit.product is None else {"product": visit.product}
+    try:
+        async with session.request(visit.method, visit.target, json=body) as answer:
+            await answer.read()
+            till.statuses[answer.status] += 1
+    except (aiohttp.ClientError, TimeoutError):
+        till.unanswered += 1

@@ -1,0 +1,63 @@
+"""The demo's shoppers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import islice
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer, unused_port
+
+from understudy.demo.traffic import CLICKS, SHOPPERS, Till, shop, visits
+
+
+def test_equal_seeds_click_equally_and_others_do_not() -> None:
+    assert list(islice(visits(1), 50)) == list(islice(visits(1), 50)) != list(islice(visits(2), 50))
+
+
+def test_what_shoppers_do_adds_up_to_a_hundred() -> None:
+    assert sum(CLICKS.values()) == 100
+
+
+def test_a_few_seconds_of_shopping_visit_every_page() -> None:
+    seen = {visit.target.partition("?")[0] for seed in range(SHOPPERS) for visit in islice(visits(seed), 100)}
+    assert {"/", "/products", "/api/products", "/api/categories", "/api/search", "/api/offers", "/api/cart"} <= seen
+    assert any(target.endswith("/reviews") for target in seen)
+    assert any(target.endswith("/orders") for target in seen)
+
+
+def test_only_the_cart_is_written_to() -> None:
+    for visit in islice(visits(0), 500):
+        assert (visit.method == "POST") == (visit.target == "/api/cart") == (visit.product is not None)
+
+
+async def test_every_shopper_keeps_one_connection() -> None:
+    ports = Counter[object]()
+
+    async def answer(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        ports[request.transport.get_extra_info("peername")] += 1
+        return web.Response(text="hello")
+
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", answer)
+    async with TestServer(app) as server:
+        till = Till()
+        await shop(str(server.make_url("")), 0.3, till)
+    assert len(ports) == SHOPPERS
+    assert till.requests == ports.total() == till.statuses[200]
+    assert till.errors == 0
+
+
+@pytest.mark.parametrize(("status", "is_error"), [(200, False), (302, False), (404, True), (500, True)])
+async def test_errors_are_what_a_shopper_would_complain_about(status: int, is_error: bool) -> None:
+    till = Till()
+    till.statuses[status] += 1
+    assert bool(till.errors) is is_error
+
+
+async def test_a_request_without_an_answer_is_counted() -> None:
+    till = Till()
+    await shop(f"http://127.0.0.1:{unused_port()}", 0.05, till)
+    assert till.unanswered == till.requests == till.errors > 0

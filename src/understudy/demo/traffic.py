@@ -17,7 +17,6 @@ from typing import NamedTuple
 import aiohttp
 
 from understudy.demo.stock import CUSTOMERS, PRODUCTS
-from understudy.tasks import Tasks
 
 SHOPPERS = 8
 GLANCE_S = 0.02  # how long an answer is looked at; eight shoppers then make some 300 requests a second
@@ -72,33 +71,28 @@ def visits(seed: int) -> Iterator[Visit]:
 
 @dataclass
 class Till:
-    """What the shoppers saw: answers by status, and requests that got none."""
+    """What the shoppers saw: how many requests, how many of them a shopper would complain about, and why.
 
-    statuses: Counter[int] = field(default_factory=Counter)
-    unanswered: int = 0
+    `outcomes` counts statuses, and "no answer".
+    """
 
-    @property
-    def requests(self) -> int:
-        """How many requests were sent."""
-        return self.statuses.total() + self.unanswered
+    requests: int = 0
+    errors: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
 
-    @property
-    def errors(self) -> int:
-        """How many of them a shopper would complain about."""
-        return self.unanswered + sum(count for status, count in self.statuses.items() if status >= 400)
+    def count(self, outcome: str, is_error: bool) -> None:
+        """Enter one request."""
+        self.requests += 1
+        self.errors += is_error
+        self.outcomes[outcome] += 1
 
 
 async def shop(url: str, seconds: float, till: Till) -> None:
     """Let the shoppers shop for some seconds; `till` counts while they do."""
     until = time.monotonic() + seconds
-    shoppers = Tasks()
-    try:
-        running = [
-            shoppers.start(_shopper(url, number, until, till), f"shopper-{number}") for number in range(SHOPPERS)
-        ]
-        await asyncio.gather(*running)
-    finally:
-        await shoppers.stop()
+    async with asyncio.TaskGroup() as shoppers:
+        for number in range(SHOPPERS):
+            shoppers.create_task(_shopper(url, number, until, till), name=f"shopper-{number}")
 
 
 async def _shopper(url: str, number: int, until: float, till: Till) -> None:
@@ -120,6 +114,6 @@ async def _click(session: aiohttp.ClientSession, visit: Visit, till: Till) -> No
     try:
         async with session.request(visit.method, visit.target, json=body) as answer:
             await answer.read()
-            till.statuses[answer.status] += 1
+            till.count(str(answer.status), is_error=answer.status >= 400)
     except (aiohttp.ClientError, TimeoutError):
-        till.unanswered += 1
+        till.count("no answer", is_error=True)

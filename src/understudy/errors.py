@@ -37,3 +37,15 @@ class StartError(UnderstudyError):
 
 class RecordingError(UnderstudyError):
     """A segment file that can't be read at all, because it is not one."""
+
+
+class CodingError(UnderstudyError):
+    """A body that can't be decoded: an unknown content coding, a spoilt or cut body, or one that unpacks too far."""
+
+
+class StoreError(UnderstudyError):
+    """The judge's database is missing, is not one, or is in use by another judge."""
+
+
+class NoSampleError(UnderstudyError):
+    """No kept sample goes by the ID that was given."""

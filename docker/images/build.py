@@ -84,6 +84,7 @@ def provide(name: str) -> None:
             dockerfile = _dockerfile(image, context)
             with _told(f"build {tag(name)}"):
                 docker("build", "-t", tag(name), "-f", str(dockerfile), *arguments, str(context))
+                docker("image", "prune", "-f", "--filter", f"label={LABEL}")  # what had this name before
 
 
 def _stage(image: Image, context: Path) -> None:

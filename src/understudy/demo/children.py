@@ -40,17 +40,9 @@ class Child:
 
     def check(self) -> None:
         """Raise StartError, with the last lines of the log, where the child has ended."""
-        code = self.process.poll()
+        code = _exit_code(self.process)
         if code is not None:
-            how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-            raise StartError(f"{self.name} {how}", self.last_words())
-
-    def last_words(self) -> str:
-        """The end of its log."""
-        lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
-        if not lines:
-            return "it left no word in its log"
-        return "the last lines of its log:\n" + "\n".join(f"    {line}" for line in lines[-TAIL_LINES:])
+            raise StartError(f"{self.name} {_how(code)}", last_words(self.log))
 
 
 class Children:
@@ -80,7 +72,7 @@ class Children:
 
     def __exit__(self, *_: object) -> None:
         for child in self._children:
-            child.process.terminate()
+            os.kill(child.process.pid, signal.SIGTERM)
         deadline = time.monotonic() + STOP_S
         for child in self._children:
             _reap(child.process, deadline)
@@ -94,7 +86,7 @@ async def ready(child: Child, url: str, deadline_s: float = READY_S) -> None:
                 child.check()
                 await asyncio.sleep(LOOK_S)
     except TimeoutError:
-        raise StartError(f"{child.name} is not ready after {deadline_s:g} s", child.last_words()) from None
+        raise StartError(f"{child.name} is not ready after {deadline_s:g} s", last_words(child.log)) from None
 
 
 async def run(arguments: Sequence[str], folder: Path, out: IO[bytes] | None = None) -> None:
@@ -106,12 +98,20 @@ async def run(arguments: Sequence[str], folder: Path, out: IO[bytes] | None = No
     with errors.open("wb") as log:
         process = _python(arguments, folder, log, out)
     try:
-        while process.poll() is None:  # noqa: ASYNC110  a process sets no event
+        while _exit_code(process) is None:  # noqa: ASYNC110  a process sets no event
             await asyncio.sleep(LOOK_S)
     finally:
         _reap(process, deadline=time.monotonic())
     if process.returncode:
-        Child(f"`{' '.join(arguments[1:])}`", process, errors).check()
+        raise StartError(f"`{' '.join(arguments)}` {_how(process.returncode)}", last_words(errors))
+
+
+def last_words(log: Path) -> str:
+    """The end of a log."""
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    if not lines:
+        return "it left no word in its log"
+    return "the last lines of its log:\n" + "\n".join(f"    {line}" for line in lines[-TAIL_LINES:])
 
 
 async def output(arguments: Sequence[str], folder: Path) -> bytes:
@@ -150,15 +150,25 @@ def _python(
     )
 
 
+def _how(code: int) -> str:
+    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+
+def _exit_code(process: subprocess.Popen[bytes]) -> int | None:
+    """How the process ended, if it has. It stays a zombie, so that its number is its own until it is reaped."""
+    ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if ended is None:
+        return None
+    return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+
+
 def _reap(process: subprocess.Popen[bytes], deadline: float) -> None:
-    """Wait for the process's end, and past the deadline end it with all that it started."""
-    try:
-        process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        # Not reaped yet, so its number still is its own, and its session's.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    """Wait for the process's end until the deadline, then end what is left of its session, itself or orphans."""
+    while _exit_code(process) is None and time.monotonic() < deadline:
+        time.sleep(LOOK_S)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 async def _answers(session: aiohttp.ClientSession, url: str) -> bool:

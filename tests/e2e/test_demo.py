@@ -1,0 +1,195 @@
+"""`understudy demo` as a newcomer types it: in a terminal, in a pipe, interrupted, and with a child that dies."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+DEADLINE_S = 120.0
+
+
+class Demo:
+    """A demo as a process, whose temporary files are in a folder of its own."""
+
+    def __init__(self, folder: Path, *arguments: str, terminal: int | None = None) -> None:
+        self.temporary = folder / "tmp"
+        self.temporary.mkdir()
+        self.out, self.err = folder / "out", folder / "err"
+        with self.out.open("wb") as out, self.err.open("wb") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "understudy", "demo", *arguments],
+                stdin=subprocess.DEVNULL if terminal is None else terminal,
+                stdout=out if terminal is None else terminal,
+                stderr=err if terminal is None else terminal,
+                env={**os.environ, "TMPDIR": str(self.temporary), "TERM": "xterm"},
+                start_new_session=True,
+            )
+
+    @property
+    def folder(self) -> Path | None:
+        """The demo's own temporary folder, while there is one."""
+        return next(self.temporary.glob("understudy-demo-*"), None)
+
+    def ended(self) -> int:
+        """Its exit code."""
+        return self.process.wait(DEADLINE_S)
+
+    def processes(self) -> list[int]:
+        """Every process of it that lives: those that have its folder for temporary files."""
+        mark = f"TMPDIR={self.temporary}".encode()
+        found = []
+        for environ in Path("/proc").glob("[0-9]*/environ"):
+            with contextlib.suppress(OSError):
+                if mark in environ.read_bytes().split(b"\0"):
+                    found.append(int(environ.parent.name))
+        return found
+
+    def left_nothing(self) -> bool:
+        """Whether no process and no file of it is left."""
+        return not self.processes() and not list(self.temporary.iterdir())
+
+
+Play = Callable[..., Demo]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Iterator[Play]:
+    demos: list[Demo] = []
+
+    def play(*arguments: str, terminal: int | None = None) -> Demo:
+        demos.append(Demo(tmp_path, *arguments, terminal=terminal))
+        return demos[-1]
+
+    yield play
+    for demo in demos:
+        for pid in demo.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        demo.process.wait(10)
+
+
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+def test_the_result_for_a_script_accounts_for_every_request_and_names_every_fault(play: Play) -> None:
+    demo = play("--json", "--seconds", "3")
+    assert demo.ended() == 0, demo.err.read_text()
+    result: dict[str, Any] = json.loads(demo.out.read_text())
+    shoppers, requests = result["shoppers"], result["requests"]
+    assert shoppers["requests"] == requests["received"] > 100
+    assert shoppers["errors"] == 0
+    assert set(shoppers["outcomes"]) == {"200", "201"}
+    assert requests["skipped"] == shoppers["outcomes"]["201"]  # the cart is not mirrored
+    assert requests["equal"] > requests["different"] > 0
+    assert requests["equal"] + requests["different"] + requests["skipped"] == requests["received"]
+    assert {fault["field"]: fault["found"] for fault in result["faults"]} == {
+        "groups_sorted": True,
+        "collation": True,
+        "decimals": True,
+        "every_index": True,
+        "strict": True,
+    }
+    assert demo.left_nothing()
+
+
+def test_a_pipe_gets_plain_text_that_ends_with_where_to_go_next(play: Play) -> None:
+    demo = play("--seconds", "3")
+    assert demo.ended() == 0, demo.err.read_text()
+    text = demo.out.read_text()
+    assert "\x1b" not in text
+    assert "no errors" in text
+    assert "/api/categories" in text
+    assert "demo --stay" in text.splitlines()[-2]
+    assert demo.err.read_text() == ""
+    assert demo.left_nothing()
+
+
+def test_a_terminal_gets_a_bar_that_moves(play: Play) -> None:
+    mine, theirs = pty.openpty()
+    demo = play("--seconds", "1", terminal=theirs)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # EIO: the other side is closed
+        while piece := os.read(mine, 65_536):
+            shown += piece
+    os.close(mine)
+    assert demo.ended() == 0, shown.decode()
+    counts = re.findall(rb"([\d,]+) requests", shown)
+    assert len(set(counts)) > 2
+    assert demo.left_nothing()
+
+
+MOMENTS: dict[str, Callable[[Demo], object]] = {
+    "as soon as it has a folder": lambda demo: demo.folder,
+    "while the shops open": lambda demo: len(demo.processes()) > 1,
+    "while Understudy starts": lambda demo: any(demo.temporary.glob("*/understudy.log")),
+    "while the shoppers shop": lambda demo: any(
+        path.stat().st_size > 0 for path in demo.temporary.glob("*/state/recordings/*.seg")
+    ),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_interrupted_at_any_moment_it_stops_in_order(play: Play, moment: str, number: signal.Signals) -> None:
+    demo = play("--seconds", "60")
+    wait_until(lambda: MOMENTS[moment](demo), moment)
+    demo.process.send_signal(number)
+    assert demo.ended() == 128 + number
+    assert "Traceback" not in demo.out.read_text() + demo.err.read_text()
+    assert demo.left_nothing()
+
+
+def test_an_impatient_ctrl_c_again_and_again_changes_nothing(play: Play) -> None:
+    demo = play("--seconds", "60")
+    wait_until(lambda: MOMENTS["while the shoppers shop"](demo), "shopping")
+    while demo.process.poll() is None:
+        demo.process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            demo.process.wait(0.05)
+    assert demo.left_nothing()
+    assert "Traceback" not in demo.out.read_text() + demo.err.read_text()
+
+
+def test_with_stay_it_goes_on_until_ctrl_c_and_what_it_tells_to_type_works(play: Play) -> None:
+    demo = play("--stay", "--seconds", "1")
+    wait_until(lambda: "Ctrl-C" in demo.out.read_text(), "it stays")
+    settings = demo.folder and demo.folder / "understudy.toml"
+    for command in (["status"], ["diffs", "list"], ["diffs", "report"]):
+        assert f"{' '.join(command)} -c {settings}" in demo.out.read_text()
+        subprocess.run([sys.executable, "-m", "understudy", *command, "-c", str(settings)], check=True, stdout=-1)
+    assert demo.process.poll() is None
+    demo.process.send_signal(signal.SIGINT)
+    assert demo.ended() == 0
+    assert demo.left_nothing()
+
+
+@pytest.mark.parametrize("child", ["old.sqlite", "understudy.toml"], ids=["a shop", "understudy"])
+def test_a_child_that_dies_ends_the_demo_with_its_name(play: Play, child: str) -> None:
+    demo = play("--seconds", "60")
+    wait_until(lambda: MOMENTS["while the shoppers shop"](demo), "shopping")
+    name = "Understudy" if child == "understudy.toml" else "old stack"
+    victims = [pid for pid in demo.processes() if child.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    os.kill(min(victims), signal.SIGKILL)
+    assert demo.ended() == 1
+    assert f"{name} was ended by SIGKILL" in demo.err.read_text()
+    assert "Traceback" not in demo.err.read_text()
+    wait_until(demo.left_nothing, "everything is gone")

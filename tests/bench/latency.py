@@ -14,10 +14,10 @@ from stage import Stage
 from subject import Understudy
 
 PER_SECOND = 2_000
-FIXED = f"fixed {PER_SECOND:,}/s"
-FIXED_HUNG = f"fixed {PER_SECOND:,}/s, shadow hung or not"
-HUNG = "understudy, shadow hung"
-HUNG_CLOSED = "understudy, shadow hung, breaker never opens"
+FIXED = f"{PER_SECOND:,} a second"
+FIXED_HUNG = f"{FIXED}, shadow hung or not"
+HUNG = "understudy, hung"
+HUNG_CLOSED = "understudy, hung, no breaker"
 
 
 def latency(stage: Stage) -> list[Row]:

@@ -30,12 +30,12 @@ class Tools(NamedTuple):
     understudy: Path
 
 
-def prepare() -> Tools:
+def prepare(understudy: Path) -> Tools:
     """Install what is missing and return where everything is."""
     _allow_files()
     if missing := [name for name in DEBIAN if not _find(name)]:
         _install(missing)
-    return Tools(_need("nginx"), _need("wrk"), _envoy(), Path(sys.executable).parent / "understudy")
+    return Tools(_need("nginx"), _need("wrk"), _envoy(), understudy)
 
 
 def _find(name: str) -> str | None:

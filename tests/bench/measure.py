@@ -142,7 +142,7 @@ def _aftermath(understudy: Understudy, outcome: Outcome) -> Aftermath:
 
 def _tell(number: int, rounds: int, sample: Sample) -> None:
     print(
-        f"{sample.load}, round {number + 1}/{rounds}: {sample.subject:24} {sample.per_second:8,.0f}/s "
+        f"{sample.load}, round {number + 1}/{rounds}: {sample.subject:28} {sample.per_second:8,.0f}/s "
         f"p99 {sample.p99_us / 1000:7.2f} ms  CPU {sample.cpu_us:6.1f} us  {sample.errors}",
         file=sys.stderr,
     )

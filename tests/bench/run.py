@@ -52,10 +52,11 @@ QUICK = Effort(seconds=2, rounds=2)
 def main() -> int:
     """Measure what was asked for and print it."""
     options = _options()
-    signal.signal(signal.SIGTERM, _end)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     effort = Effort(options.seconds or options.effort.seconds, options.rounds or options.effort.rounds)
     try:
-        tools = machine.prepare()
+        tools = machine.prepare(options.understudy)
         with tempfile.TemporaryDirectory(prefix="understudy-bench-") as folder, Processes(Path(folder)) as processes:
             ports = Ports()
             stage = Stage(processes, ports, tools, peers.start(processes, ports, tools), effort)
@@ -110,6 +111,13 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument(
         "--rounds", type=int, help=f"over all subjects (default {FULL.rounds}; with --quick {QUICK.rounds})"
+    )
+    parser.add_argument(
+        "--understudy",
+        type=Path,
+        default=Path(sys.executable).parent / "understudy",
+        metavar="COMMAND",
+        help="the command to measure, another checkout's for example (default: beside this Python)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON with every sample instead of tables")
     parser.add_argument("--save", action="store_true", help="write latest.json beside this file")

@@ -78,7 +78,7 @@ class Mirror(Section, frozen=True):
         str,
         Meta(
             pattern=r"^(random|client|header:[A-Za-z0-9-]+|cookie:[^\s=;,]+)$",
-            description='what is sampled: "random" requests, or all of the same "client", "header:NAME" or "cookie:NAME"',
+            description='sample "random" requests, or all of the same "client", "header:NAME" or "cookie:NAME"',
         ),
     ] = "random"
     methods: Annotated[
@@ -123,6 +123,10 @@ class Timeouts(Section, frozen=True):
     connect: Annotated[Milliseconds, Meta(description="connecting to a stack")] = 2_000
     primary: Annotated[Milliseconds, Meta(description="the primary's silence, before and within its answer")] = 60_000
     shadow: Annotated[Milliseconds, Meta(description="a shadow's whole answer")] = 10_000
+    upstream_idle: Annotated[
+        Milliseconds,
+        Meta(description="an unused connection to a stack; choose it shorter than the stack's own keep-alive timeout"),
+    ] = 4_000
 
 
 class Masks(Section, frozen=True):
@@ -237,7 +241,7 @@ class Settings(Section, frozen=True):
     hooks: Annotated[
         str,
         Meta(
-            description="Python file with select(request), shadow_headers(request, stack, headers), on_exchange(exchange)"
+            description="Python file with select(), shadow_headers() or on_exchange()"
         ),
     ] = ""
     proxy: Annotated[Proxy, Meta(description="where users arrive")] = Proxy()

@@ -14,12 +14,16 @@ Headers = tuple[tuple[str, str], ...]
 
 
 class Request(Struct, frozen=True, array_like=True, gc=False):
-    """A request as the client sent it, hop-by-hop headers gone, secrets masked; `body` is whole."""
+    """A request as the client sent it, hop-by-hop headers gone, secrets masked; `body` is whole.
+
+    `connection` is the same for all requests of one client connection.
+    """
 
     method: str
     target: str
     headers: Headers
     body: bytes = b""
+    connection: str = ""
 
     def header(self, name: str) -> str:
         """The first value of a header, named in lower case; empty where there is none."""

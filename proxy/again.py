@@ -1,0 +1,154 @@
+"""The old stack is asked twice before anyone is blamed.
+
+When a safe request differed, old and new are asked once more after a settling time, within a budget. If the primary then
+differs from itself the difference was noise; if the pair agrees it was lag or a race. The judge decides; here the
+second answers are only gathered. Nobody waits for them but the record.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from understudy.exchange import Answer
+from understudy.proxy.capture import Capture
+from understudy.proxy.head import ReplyHead
+from understudy.proxy.pool import ConnectError, Pool
+from understudy.proxy.turn import Heard, Turn
+from understudy.proxy.upstream import Upstream
+
+if TYPE_CHECKING:
+    from understudy.proxy.worker import Worker
+
+
+class Budget:
+    """So many a second, none saved up for later. Pure."""
+
+    __slots__ = ("_left", "_per_second", "_second")
+
+    def __init__(self, per_second: int) -> None:
+        self._per_second = per_second
+        self._second = -1
+        self._left = 0
+
+    def take(self, now: float) -> bool:
+        """Whether there is one left in the second of `now`."""
+        if int(now) != self._second:
+            self._second, self._left = int(now), self._per_second
+        self._left -= 1
+        return self._left >= 0
+
+
+class SecondAsking(Heard):
+    """One stack's second answer, as a `Call`."""
+
+    __slots__ = ("_ended", "_worker", "bodiless", "sent_whole", "upstream")
+
+    def __init__(self, again: Again, worker: Worker, bodiless: bool) -> None:
+        super().__init__()
+        self._ended = again.one_ended
+        self._worker = worker
+        self.bodiless = bodiless
+        self.sent_whole = True
+        self.upstream: Upstream | None = None
+
+    async def start(self, pool: Pool, message: bytes) -> None:
+        """Send the request once more."""
+        self._worker.again_timer.start(self)
+        try:
+            upstream = pool.take(self._worker.upstream_idle_s) or await pool.connect()
+        except ConnectError as error:
+            self._end(error.reason)
+            return
+        self.upstream = upstream
+        self.sent_at = time.perf_counter()
+        upstream.send(self, message)
+
+    def whole(self, head: ReplyHead, wire: bytes, payload: bytes) -> None:
+        """Call: the whole reply."""
+        self.hear(head, payload, self._worker.max_body_bytes)
+        self._end("")
+
+    def begin(self, head: ReplyHead) -> None:
+        """Call: the head."""
+        self.head = head
+        self.capture = Capture(self._worker.max_body_bytes, self._worker.ledger)
+
+    def piece(self, wire: bytes, payload: bytes) -> None:
+        """Call: a piece of the body."""
+        if self.capture is not None:
+            self.capture.add(payload)
+
+    def end(self) -> None:
+        """Call: the body is whole."""
+        self.hear_end()
+        self._end("")
+
+    def interim(self, head: ReplyHead, upstream: Upstream, rest: bytes) -> None:
+        """Call: 1xx means nothing here."""
+        if head.status == 101:
+            upstream.drop()
+            self._end("garbled")
+
+    def failed(self, reason: str, retryable: bool) -> None:
+        """Call: no reply."""
+        self._end(reason)
+
+    def timed_out(self) -> None:
+        """The answer took too long."""
+        if self.upstream is not None:
+            self.upstream.drop()
+        self._end("timeout")
+
+    def pause(self) -> None:
+        """Call: the request is already with the transport, whole."""
+
+    def resume(self) -> None:
+        """Call: see pause."""
+
+    def _end(self, failure: str) -> None:
+        if self._worker.again_timer.stop(self):
+            self.failure = failure
+            self.upstream = None
+            self.let_go()
+            self._ended()
+
+
+class Again:
+    """A turn asked again: the primary and every shadow that answered otherwise."""
+
+    __slots__ = ("_askings", "_turn", "_waiting_for", "_worker")
+
+    def __init__(self, worker: Worker, turn: Turn) -> None:
+        self._worker = worker
+        self._turn = turn
+        self._askings: dict[str, SecondAsking] = {}
+        self._waiting_for = 0
+
+    def start(self) -> None:
+        """Ask now."""
+        worker, turn = self._worker, self._turn
+        messages = {worker.primary: _marked(turn.primary_head())}
+        for asked in turn.asked:
+            message = None if asked.failure else asked.shadow.message(turn)
+            if message is not None:
+                messages[asked.shadow.pool] = _marked(message)
+        self._waiting_for = len(messages)
+        self._askings = {pool.name: SecondAsking(self, worker, turn.bodiless) for pool in messages}
+        for pool, message in messages.items():
+            worker.tasks.start(self._askings[pool.name].start(pool, message), "ask again")
+
+    def one_ended(self) -> None:
+        """One of the second answers is in."""
+        self._waiting_for -= 1
+        if not self._waiting_for:
+            self._worker.record(self._turn, self._answers())
+
+    def _answers(self) -> dict[str, Answer]:
+        masker = self._worker.rules.masker
+        return {name: asking.answer(masker) for name, asking in self._askings.items()}
+
+
+def _marked(message: bytes) -> bytes:
+    """The head with a mark that says, to whoever reads the stack's log, why the request comes twice."""
+    return message.removesuffix(b"\r\n") + b"Understudy-Again: 1\r\n\r\n"

@@ -1,0 +1,346 @@
+"""Heads: reading them strictly, and writing what is sent on. Pure.
+
+A head is read by llhttp (through httptools) after a check of its own bytes, so that two parsers must agree
+before a stack sees anything; what either refuses is answered with 400 and never forwarded. The rules:
+
+* Hop-by-hop fields go no further (RFC 9110 §7.6.1): those named here and those that Connection names, save the
+  fields that carry framing and routing, which no client may have removed.
+* Order, case and duplicates of all other fields are kept, so what is forwarded is built from the
+  received lines, never from a mapping.
+* A message has one meaning or none: Content-Length with Transfer-Encoding, either of them repeated or
+  malformed, folded lines, bare CR or LF, NULs are refused (RFC 9112 §6.3, §11.2).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httptools
+from msgspec import Struct
+
+from understudy.exchange import Headers
+
+MAX_HEAD_BYTES: Final = 16 * 1024
+END: Final = b"\r\n\r\n"
+CHUNKED: Final = -1
+UNTIL_CLOSE: Final = -2
+
+Fields = list[tuple[bytes, bytes]]
+
+HOP_BY_HOP: Final = frozenset(
+    (b"connection", b"proxy-connection", b"keep-alive", b"te", b"transfer-encoding", b"upgrade")
+)
+NEVER_NOMINATED: Final = frozenset((b"host", b"content-length", b"cookie", b"authorization", b"x-forwarded-for"))
+SHADOW_HEADER: Final = b"understudy-shadow"  # ours alone: a client that sends it would be taken for a shadow
+
+_REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([\x21-\x7e\x80-\xff]+) HTTP/1\.([01])")
+_HOST: Final = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
+_VISIBLE: Final = bytes(set(range(256)) - set(range(0x20)) - {0x7F} | {0x09})
+
+
+class Malformed(Exception):
+    """A head that is refused; `reason` is one word for counters and the Understudy-Error header."""
+
+    def __init__(self, reason: str, status: int = 400) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+
+
+class RequestHead(Struct, frozen=True):
+    """A request's head as it came. `length` is the body's: bytes, 0 where there is none, or CHUNKED."""
+
+    method: bytes
+    target: bytes
+    minor: int
+    fields: Fields
+    nominated: frozenset[bytes]
+    length: int
+    keep_alive: bool
+    expects_continue: bool
+    upgrade: bytes
+
+    def value(self, name: bytes) -> bytes:
+        """The first value of the field with this lower-case name, or empty."""
+        return next((value for key, value in self.fields if key.lower() == name), b"")
+
+
+class Template(Struct, frozen=True, gc=False):
+    """A request head to send on: `before` + the client's address + `after` + what each request adds."""
+
+    before: bytes
+    after: bytes
+
+
+class ReplyHead(Struct, frozen=True, gc=False):
+    """A reply's head, with all that follows from it.
+
+    `length` is the body's: bytes, CHUNKED or UNTIL_CLOSE, before the request's method is taken into account.
+    `sent_on` is the head for the client without its last empty line; `kept` and `closing` are whole,
+    for a connection that goes on and for one that ends. `comparable` holds what is compared.
+    """
+
+    status: int
+    minor: int
+    length: int
+    keep_alive: bool
+    sent_on: bytes
+    kept: bytes
+    closing: bytes
+    headers: Headers
+    comparable: Headers
+    upgrade: bytes = b""
+
+
+class _Collector:
+    """What llhttp calls back."""
+
+    __slots__ = ("fields",)
+
+    def __init__(self) -> None:
+        self.fields: Fields = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.fields.append((name, value.rstrip(b" \t")))
+
+
+def read_request(raw: bytes) -> RequestHead:
+    """Read a request's head, its final empty line included. Raises Malformed."""
+    _check_bytes(raw)
+    line_end = raw.index(b"\r\n")
+    line = _REQUEST_LINE.fullmatch(raw, 0, line_end)
+    if line is None:
+        raise Malformed("version" if _is_other_version(raw[:line_end]) else "request-line")
+    method, target, minor = line[1], line[2], int(line[3])
+    # llhttp knows a list of methods and refuses raw UTF-8 in targets; browsers and sites use others, so the line is read
+    # above and llhttp gets a plain one.
+    fields = _fields(httptools.HttpRequestParser, b"GET / HTTP/1.%d" % minor + raw[line_end:])
+    if method == b"CONNECT":
+        raise Malformed("connect", 405)
+    names = [name.lower() for name, _ in fields]
+    _check_host(fields, names, target, minor)
+    connection = _connection(fields, names)
+    return RequestHead(
+        method=method,
+        target=target,
+        minor=minor,
+        fields=fields,
+        nominated=connection - NEVER_NOMINATED,
+        length=_request_length(fields, names, minor),
+        keep_alive=b"close" not in connection and (minor == 1 or b"keep-alive" in connection),
+        expects_continue=minor == 1 and _value(fields, names, b"expect").lower() == b"100-continue",
+        upgrade=_upgrade(fields, names, connection, minor),
+    )
+
+
+def _is_other_version(line: bytes) -> bool:
+    return re.search(rb" HTTP/\d(\.\d)?$", line) is not None
+
+
+def _check_bytes(raw: bytes) -> None:
+    """Refuse control characters and every CR or LF that does not end a line."""
+    controls = raw.translate(None, _VISIBLE)
+    if controls != b"\r\n" * raw.count(b"\r\n"):
+        raise Malformed("control-character" if controls.translate(None, b"\r\n") else "bare-cr-or-lf")
+    if b"\r\n " in raw or b"\r\n\t" in raw:
+        raise Malformed("folded-line")
+
+
+def _fields(parser: Any, raw: bytes) -> Fields:
+    collector = _Collector()
+    try:
+        parser(collector).feed_data(raw)
+    except httptools.HttpParserUpgrade:
+        pass  # the head is whole, which is all that is asked
+    except httptools.HttpParserError as error:
+        raise Malformed(_reason(str(error))) from None
+    return collector.fields
+
+
+def _reason(message: str) -> str:
+    return "framing" if "Content-Length" in message or "Transfer-Encoding" in message else "header-syntax"
+
+
+def _value(fields: Fields, names: list[bytes], name: bytes) -> bytes:
+    return fields[names.index(name)][1] if name in names else b""
+
+
+def _connection(fields: Fields, names: list[bytes]) -> frozenset[bytes]:
+    """The options that Connection names, in lower case."""
+    if b"connection" not in names:
+        return frozenset()
+    values = [value for (_, value), name in zip(fields, names, strict=True) if name == b"connection"]
+    return frozenset(option.strip() for option in b",".join(values).lower().split(b",") if option.strip())
+
+
+def _request_length(fields: Fields, names: list[bytes], minor: int) -> int:
+    """The body's length or CHUNKED (RFC 9112 §6.3), refusing all that two parsers could read in two ways."""
+    codings, lengths = names.count(b"transfer-encoding"), names.count(b"content-length")
+    if codings + lengths > 1 or (codings and minor == 0):
+        raise Malformed("framing")
+    if codings:
+        coding = _value(fields, names, b"transfer-encoding").lower()
+        if coding != b"chunked":
+            raise Malformed("transfer-encoding", 501 if re.fullmatch(rb"[a-z, ]+", coding) else 400)
+        return CHUNKED
+    return _content_length(_value(fields, names, b"content-length")) if lengths else 0
+
+
+def _content_length(value: bytes) -> int:
+    if not value.isdigit() or len(value) > 18:
+        raise Malformed("framing")
+    return int(value)
+
+
+def _check_host(fields: Fields, names: list[bytes], target: bytes, minor: int) -> None:
+    """One Host, of host characters, that an absolute target does not contradict (RFC 9112 §3.2)."""
+    hosts = names.count(b"host")
+    if hosts > 1 or (minor == 1 and not hosts):
+        raise Malformed("host")
+    host = _value(fields, names, b"host")
+    if not _HOST.fullmatch(host):
+        raise Malformed("host")
+    if target[:1] == b"/" or target == b"*":
+        return
+    try:
+        authority = urlsplit(target.decode("latin-1")).netloc
+    except ValueError:
+        raise Malformed("target") from None
+    if not authority or authority.lower() != host.decode("latin-1").lower():
+        raise Malformed("target")
+
+
+def _upgrade(fields: Fields, names: list[bytes], connection: frozenset[bytes], minor: int) -> bytes:
+    """The protocol asked for; h2c is left out, since it would carry requests past every rule here."""
+    if minor == 0 or b"upgrade" not in connection:
+        return b""
+    protocol = _value(fields, names, b"upgrade")
+    return b"" if b"h2c" in protocol.lower() else protocol
+
+
+def forwarded(head: RequestHead, scheme: bytes, default_host: bytes, *, shadow: bool) -> Template:
+    """The head to send to a stack, open at its end: `Via`, `X-Forwarded-*` appended, hop-by-hop fields gone.
+
+    `default_host` stands in where an HTTP/1.0 request has no Host. A shadow gets the body whole, so it is never
+    asked to say 100 (Continue), and it is never upgraded.
+    """
+    lines: list[bytes] = []
+    address_at = -1
+    seen = set()
+    for name, value in head.fields:
+        lower = name.lower()
+        if lower in HOP_BY_HOP or lower in head.nominated or lower == SHADOW_HEADER:
+            continue
+        if shadow and lower == b"expect":
+            continue
+        if lower == b"x-forwarded-for":
+            address_at = len(lines)
+        seen.add(lower)
+        lines.append(b"%b: %b" % (name, value))
+    if head.length == CHUNKED:
+        lines.append(b"Transfer-Encoding: chunked")
+    if b"host" not in seen:
+        lines.insert(0, b"Host: " + default_host)
+        address_at += address_at >= 0
+    if b"x-forwarded-proto" not in seen:
+        lines.append(b"X-Forwarded-Proto: " + scheme)
+    if b"x-forwarded-host" not in seen and b"host" in seen:
+        lines.append(b"X-Forwarded-Host: " + head.value(b"host"))
+    lines.append(b"Via: 1.%d understudy" % head.minor)
+    if head.upgrade and not shadow:
+        lines += [b"Connection: Upgrade", b"Upgrade: " + head.upgrade]
+    if address_at < 0:
+        address_at = len(lines)
+        lines.append(b"X-Forwarded-For: ")
+    else:
+        lines[address_at] += b", "
+    before = [b"%b %b HTTP/1.1" % (head.method, head.target), *lines[: address_at + 1]]
+    after = b"".join(b"\r\n" + line for line in lines[address_at + 1 :])
+    return Template(b"\r\n".join(before), after + b"\r\n")
+
+
+def recorded(fields: Fields, nominated: frozenset[bytes] = frozenset()) -> Headers:
+    """Fields as an exchange holds them: text, hop-by-hop gone."""
+    return tuple(
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in fields
+        if (lower := name.lower()) not in HOP_BY_HOP and lower not in nominated
+    )
+
+
+class Comparable(Struct, frozen=True):
+    """Which reply headers are compared: those of `names` ("*" is all) that are not in `ignored`; lower case."""
+
+    names: frozenset[str]
+    ignored: frozenset[str]
+
+    def of(self, headers: Headers) -> Headers:
+        """The headers that count, names in lower case, in the order of their names."""
+        everything = "*" in self.names
+        found = [
+            (lower, value)
+            for name, value in headers
+            if ((lower := name.lower()) in self.names or everything) and lower not in self.ignored
+        ]
+        found.sort(key=lambda header: header[0])
+        return tuple(found)
+
+
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: ([^\r\n]*))?")
+
+
+def read_reply(raw: bytes, comparable: Comparable, mask: Callable[[Headers], Headers]) -> ReplyHead:
+    """Read a reply's head, its final empty line included; `headers` in it are masked. Raises Malformed."""
+    _check_bytes(raw)
+    line_end = raw.index(b"\r\n")
+    line = _STATUS_LINE.fullmatch(raw, 0, line_end)
+    if line is None:
+        raise Malformed("status-line")
+    minor, status = int(line[1]), int(line[2])
+    fields = _fields(httptools.HttpResponseParser, raw)
+    names = [name.lower() for name, _ in fields]
+    connection = _connection(fields, names)
+    nominated = connection - NEVER_NOMINATED
+    upgrade = _value(fields, names, b"upgrade") if status == 101 else b""
+    length = _reply_length(fields, names, status)
+    sent_on = _sent_on(b"HTTP/1.1" + raw[8:line_end], fields, names, nominated, length)
+    headers = recorded(fields, nominated)
+    return ReplyHead(
+        status=status,
+        minor=minor,
+        length=length,
+        keep_alive=b"close" not in connection and (minor == 1 or b"keep-alive" in connection),
+        sent_on=sent_on,
+        kept=sent_on + b"\r\n",
+        closing=sent_on + b"Connection: close\r\n\r\n",
+        headers=mask(headers),
+        comparable=comparable.of(headers),
+        upgrade=upgrade,
+    )
+
+
+def _reply_length(fields: Fields, names: list[bytes], status: int) -> int:
+    if status < 200 or status in (204, 304):
+        return 0
+    codings, lengths = names.count(b"transfer-encoding"), names.count(b"content-length")
+    if codings + lengths > 1:
+        raise Malformed("framing")
+    if codings:
+        if _value(fields, names, b"transfer-encoding").lower() != b"chunked":
+            raise Malformed("transfer-encoding")
+        return CHUNKED
+    return _content_length(_value(fields, names, b"content-length")) if lengths else UNTIL_CLOSE
+
+
+def _sent_on(line: bytes, fields: Fields, names: list[bytes], nominated: frozenset[bytes], length: int) -> bytes:
+    lines = [line]
+    for (name, value), lower in zip(fields, names, strict=True):
+        if lower == b"transfer-encoding" and length == CHUNKED:
+            lines.append(b"%b: %b" % (name, value))
+        elif lower not in HOP_BY_HOP and lower not in nominated:
+            lines.append(b"%b: %b" % (name, value))
+    lines.append(b"")
+    return b"\r\n".join(lines)

@@ -1,0 +1,168 @@
+"""The connections of a worker to one stack: bounded, reused last in first out, over several addresses in turn."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+from understudy.config import Stack
+from understudy.errors import SettingsError
+from understudy.proxy.head import ReplyHead
+from understudy.proxy.upstream import Upstream
+
+T = TypeVar("T")
+
+
+class Remembered(Generic[T]):
+    """What follows from identical head bytes, bounded: keep-alive connections repeat their heads.
+
+    Measured on 290-byte heads: reading one anew takes 14 µs, remembering it 0.1 µs. The younger half is
+    kept when it is full, so that heads that never repeat can't push out for long those that do; long heads
+    are not kept at all, which bounds the memory at `limit` times 4 KiB or so.
+    """
+
+    __slots__ = ("_old", "_read", "_young", "limit")
+
+    MAX_BYTES = 2048
+
+    def __init__(self, read: Callable[[bytes], T], limit: int = 1024) -> None:
+        self._read = read
+        self._young: dict[bytes, T] = {}
+        self._old: dict[bytes, T] = {}
+        self.limit = limit
+
+    def get(self, raw: bytes) -> T | None:
+        """What was made of these bytes, if it is remembered among the young."""
+        return self._young.get(raw)
+
+    def read(self, raw: bytes) -> T:
+        """What follows from these bytes; raises what the reader raises."""
+        made = self._old.get(raw)
+        if made is None:
+            made = self._read(raw)
+        if len(raw) <= self.MAX_BYTES:
+            if len(self._young) >= self.limit // 2:
+                self._old, self._young = self._young, {}
+            self._young[raw] = made
+        return made
+
+
+class ConnectError(Exception):
+    """No address of a stack took a connection; `reason` is refused, timeout, unresolved or tls."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _Address(NamedTuple):
+    host: str
+    port: int
+    tls: ssl.SSLContext | None
+
+
+class Pool:
+    """A worker's connections to one stack."""
+
+    def __init__(self, name: str, stack: Stack, connect_s: float, read_reply: Callable[[bytes], ReplyHead]) -> None:
+        self.name = name
+        self.reply_heads = Remembered(read_reply)
+        self.open_connections = 0
+        self.host = (urlsplit(stack.addresses()[0]).netloc).encode()
+        self._idle: list[Upstream] = []
+        self._max_idle = stack.max_idle
+        self._connect_s = connect_s
+        self._addresses = [_address(url, stack) for url in stack.addresses()]
+        self._turn = 0
+        self.closing = False
+
+    def forget_heads(self, read_reply: Callable[[bytes], ReplyHead]) -> None:
+        """Read heads anew from now on, since what is made of them has changed."""
+        self.reply_heads = Remembered(read_reply)
+
+    def take(self, max_idle_s: float) -> Upstream | None:
+        """An open connection that was used not longer ago than `max_idle_s`, or None."""
+        while self._idle:
+            upstream = self._idle.pop()
+            if upstream.transport.is_closing():
+                continue
+            if max_idle_s < time.monotonic() - upstream.idle_since:
+                self._idle.append(upstream)
+                return None
+            return upstream
+        return None
+
+    async def connect(self) -> Upstream:
+        """A new connection: each address in turn until one accepts. Raises ConnectError."""
+        loop = asyncio.get_running_loop()
+        reason = "refused"
+        for _ in self._addresses:
+            host, port, tls = self._addresses[self._turn % len(self._addresses)]
+            self._turn += 1
+            try:
+                async with asyncio.timeout(self._connect_s):
+                    _, upstream = await loop.create_connection(
+                        lambda: Upstream(self), host, port, ssl=tls, server_hostname=host if tls else None
+                    )
+                return upstream
+            except TimeoutError:
+                reason = "timeout"
+            except socket.gaierror:
+                reason = "unresolved"
+            except ssl.SSLError:
+                reason = "tls"
+            except OSError:
+                reason = "refused"
+        raise ConnectError(reason)
+
+    def give_back(self, upstream: Upstream) -> None:
+        """A connection that can be used again."""
+        if self.closing or len(self._idle) >= self._max_idle or upstream.transport.is_closing():
+            upstream.transport.close()
+            return
+        upstream.idle_since = time.monotonic()
+        self._idle.append(upstream)
+
+    def lost(self, upstream: Upstream) -> None:
+        """A connection is gone."""
+        self.open_connections -= 1
+        if upstream.call is None and upstream in self._idle:
+            self._idle.remove(upstream)
+
+    def sweep(self, max_idle_s: float) -> None:
+        """Close what was idle for longer: the stack is about to do so itself, in the middle of a request."""
+        oldest = time.monotonic() - max_idle_s
+        expired = 0
+        for upstream in self._idle:
+            if upstream.idle_since >= oldest:
+                break
+            upstream.transport.close()
+            expired += 1
+        del self._idle[:expired]
+
+    def close(self) -> None:
+        """Close what is idle, and keep nothing from now on."""
+        self.closing = True
+        for upstream in self._idle:
+            upstream.transport.close()
+        self._idle.clear()
+
+
+def _address(url: str, stack: Stack) -> _Address:
+    parts = urlsplit(url)
+    assert parts.hostname
+    if parts.scheme == "http":
+        return _Address(parts.hostname, parts.port or 80, None)
+    try:
+        context = ssl.create_default_context(cafile=stack.ca_file or None)
+    except OSError as error:
+        raise SettingsError(f"stacks: ca_file: {stack.ca_file}: {error}") from error
+    if not stack.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return _Address(parts.hostname, parts.port or 443, context)

@@ -1,0 +1,86 @@
+"""A worker's process: told what to serve over its channel, reports once a second, ends in order.
+
+    supervisor -> worker   {"settings": …, "listen": [fd, …], "mask_key": hex}   first
+                           {"settings": …}                                         a reload
+                           {"stop": seconds}                                       drain, then end
+    worker -> supervisor   {"ready": true}   {"stats": …}   {"refused": "why a reload was not taken"}
+
+The end of the channel means that the supervisor is gone: the worker drains and ends too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+
+import msgspec
+import uvloop
+
+from understudy import channel, logs
+from understudy.config import Settings
+from understudy.errors import UnderstudyError
+from understudy.proxy.worker import Worker, run_name, tune_process
+
+log = logging.getLogger(__name__)
+
+REPORT_S = 1.0
+
+
+async def serve(sock: socket.socket) -> None:
+    """Be a worker until told to stop, or until the supervisor is gone."""
+    reader, writer = await asyncio.open_connection(sock=sock, limit=16 << 20)
+    first = channel.decode(await reader.readline())
+    settings = channel.settings_in(first)
+    assert settings is not None
+    logs.setup(settings.log.level, settings.log.json)
+    worker = Worker(settings, run_name(), bytes.fromhex(first["mask_key"]))
+    await worker.serve([socket.socket(fileno=fd) for fd in first["listen"]])
+    tune_process()
+    writer.write(channel.encode({"ready": True}))
+    worker.tasks.start(_report(worker, writer), "report")
+    within_s = await _obey(worker, reader, writer, settings)
+    await worker.drain(within_s)
+    writer.write(channel.encode({"stats": worker.stats()}))
+    writer.close()
+
+
+async def _obey(
+    worker: Worker, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, settings: Settings
+) -> float:
+    """Take orders; how long draining may take."""
+    while line := await reader.readline():
+        message = channel.decode(line)
+        if "stop" in message:
+            return float(message["stop"])
+        if reloaded := channel.settings_in(message):
+            try:
+                worker.reload(reloaded)
+            except UnderstudyError as error:
+                writer.write(channel.encode({"refused": str(error)}))
+    log.warning("the supervisor is gone: draining")
+    return settings.proxy.drain_ms / 1e3
+
+
+async def _report(worker: Worker, writer: asyncio.StreamWriter) -> None:
+    while True:
+        await asyncio.sleep(REPORT_S)
+        writer.write(channel.encode({"stats": worker.stats()}))
+
+
+def main() -> None:
+    """The process's beginning."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        uvloop.run(serve(channel.socket_from_environment()))
+    except (UnderstudyError, msgspec.ValidationError) as error:
+        log.error("the worker can't start: %s", error)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

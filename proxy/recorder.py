@@ -1,0 +1,218 @@
+"""Appends exchanges to segment files from a thread of its own: the loop only ever appends to a list.
+
+What the loop hands over is bounded; beyond the bound, and when the disk does not take it, exchanges go unrecorded and are
+counted, and the user's path never learns of it. When all segments together pass their bound or their age, the oldest
+go; when the disk is full, the oldest of ours go first, and then writing is tried once more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from understudy.config import Recording
+from understudy.exchange import Equals, Exchange, Summary
+from understudy.recording import MAGIC, SegmentFile, SegmentName, Start, frame, to_drop
+
+log = logging.getLogger(__name__)
+
+SUMMARIES_A_RECORD = 256
+
+
+class Batch(NamedTuple):
+    """What goes to the disk together."""
+
+    data: bytes
+    equal: int
+    different: int
+    failures: int  # exchanges in which a shadow failed; their bucket is known without the disk
+
+
+class Recorder:
+    """A worker's recording. `report(batch, written)` is called once for every batch, mostly in the writing thread."""
+
+    def __init__(self, folder: Path, run: str, settings: Recording, report: Callable[[Batch, bool], None]) -> None:
+        self._summaries: list[Summary] = []
+        self._frames: list[bytes] = []
+        self._frames_bytes = 0
+        self._different = 0
+        self._equal_framed = 0
+        self._failures = 0
+        self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
+        self._held_bytes = 0
+        self._max_held_bytes = settings.max_queued_bytes
+        self._report = report
+        self._writer = _Writer(folder, run, settings)
+        self._thread = threading.Thread(target=self._write, name="recorder", daemon=True)
+        self._thread.start()
+
+    @property
+    def written_bytes(self) -> int:
+        """How much was written in this run."""
+        return self._writer.written_bytes
+
+    def equal(self, summary: Summary) -> None:
+        """Record that all answers to a request were equal."""
+        self._summaries.append(summary)
+        if len(self._summaries) >= SUMMARIES_A_RECORD:
+            self._frame_summaries()
+
+    def different(self, exchange: Exchange) -> None:
+        """Record an exchange whole."""
+        self._different += 1
+        self._add(exchange)
+
+    def failure(self, exchange: Exchange) -> None:
+        """Record an exchange in which a shadow gave no answer."""
+        self._failures += 1
+        self._add(exchange)
+
+    def _add(self, exchange: Exchange) -> None:
+        data = frame(exchange)
+        self._frames.append(data)
+        self._frames_bytes += len(data)
+        if self._frames_bytes > 256 * 1024:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand over what has gathered; the worker calls this several times a second."""
+        self._frame_summaries()
+        if not self._frames:
+            return
+        batch = Batch(b"".join(self._frames), self._equal_framed, self._different, self._failures)
+        self._frames, self._frames_bytes = [], 0
+        self._equal_framed = self._different = self._failures = 0
+        if self._held_bytes + len(batch.data) > self._max_held_bytes:
+            self._report(batch, False)
+            return
+        self._held_bytes += len(batch.data)
+        self._queue.put(batch)
+
+    def close(self, timeout_s: float) -> bool:
+        """Write what is left; False where the disk did not take it in time."""
+        self.flush()
+        self._queue.put(None)
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _frame_summaries(self) -> None:
+        if self._summaries:
+            data = frame(Equals(self._summaries))
+            self._frames.append(data)
+            self._frames_bytes += len(data)
+            self._equal_framed += len(self._summaries)
+            self._summaries = []
+
+    def _write(self) -> None:
+        while (batch := self._queue.get()) is not None:
+            written = self._writer.write(batch)
+            self._held_bytes -= len(batch.data)
+            self._report(batch, written)
+        self._writer.close()
+
+
+class _Writer:
+    """The segment being written. Lives in the recorder's thread."""
+
+    def __init__(self, folder: Path, run: str, settings: Recording) -> None:
+        self._folder = folder
+        self._run = run
+        self._settings = settings
+        self._fd = -1
+        self._size = 0
+        self._equal = self._different = self._failures = 0
+        self._failed = False
+        self.written_bytes = 0
+
+    def write(self, batch: Batch) -> bool:
+        """Append a batch; False where the disk does not take it."""
+        try:
+            self._append(batch.data)
+        except OSError as error:
+            self._give_up_segment()
+            try:
+                if not self._make_room(len(batch.data)):
+                    raise
+                self._append(batch.data)
+            except OSError:
+                self._give_up_segment()
+                self._complain(error)
+                return False
+        if self._failed:
+            self._failed = False
+            log.info("recording again")
+        self._equal += batch.equal
+        self._different += batch.different
+        self._failures += batch.failures
+        return True
+
+    def _append(self, data: bytes) -> None:
+        if self._fd < 0 or self._size >= self._settings.segment_bytes:
+            self._begin_segment()
+        place = self._size
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._fd, view) :]
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, place)  # no half record before those that may fit later
+            raise
+        self._size += len(data)
+        self.written_bytes += len(data)
+
+    def _begin_segment(self) -> None:
+        self.close()
+        self._drop(to_drop(self._segments(), self._settings.max_bytes, self._settings.max_age_s, time.time()))
+        path = self._folder / str(SegmentName(self._run, self._equal + self._different + self._failures))
+        # A file of this name can only be one of ours that never got an exchange, so truncating loses nothing.
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._size = 0
+        head = MAGIC + frame(Start(self._run, self._equal, self._different, time.time()))
+        os.write(self._fd, head)
+        self._size = len(head)
+
+    def _segments(self) -> list[SegmentFile]:
+        found = []
+        for path in self._folder.glob("*.seg"):
+            with contextlib.suppress(FileNotFoundError):
+                stat = path.stat()
+                found.append(SegmentFile(path, stat.st_size, stat.st_mtime))
+        return found
+
+    def _make_room(self, needed: int) -> bool:
+        """Drop the oldest segments until at least `needed` bytes are free; False where there is nothing to drop."""
+        segments = sorted(self._segments(), key=lambda segment: segment.modified)
+        freed = 0
+        while segments and freed < max(needed, self._settings.segment_bytes):
+            self._drop(segments[:1])
+            freed += segments.pop(0).size
+        return freed > 0
+
+    def _drop(self, segments: list[SegmentFile]) -> None:
+        for segment in segments:
+            segment.path.unlink(missing_ok=True)
+
+    def _give_up_segment(self) -> None:
+        with contextlib.suppress(OSError):
+            self.close()
+
+    def _complain(self, error: OSError) -> None:
+        if not self._failed:
+            self._failed = True
+            log.error("exchanges go unrecorded", extra={"folder": str(self._folder), "error": error.strerror})
+
+    def close(self) -> None:
+        """End the segment."""
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            os.close(fd)

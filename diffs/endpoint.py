@@ -133,7 +133,7 @@ class Endpoints:
         self, rules: Iterable[EndpointRule] = (), known: Iterable[str] = (), limit: int = MAX_ENDPOINTS
     ) -> None:
         self._rules = [(re.compile(rule.pattern), rule.name) for rule in rules]
-        self._names = set(known)
+        self.names = set(known)
         self._limit = limit
         self._remembered: dict[tuple[str, str], str] = {}
 
@@ -156,8 +156,8 @@ class Endpoints:
         return fold_target(target)
 
     def _bounded(self, name: str) -> str:
-        if name not in self._names:
-            if len(self._names) >= self._limit:
+        if name not in self.names:
+            if len(self.names) >= self._limit:
                 return OTHER
-            self._names.add(name)
+            self.names.add(name)
         return name

@@ -1,8 +1,8 @@
 """Follows the recordings: which exchanges come next, how many wait, how many are lost.
 
-A run (one worker's life) writes one segment after another. Files grow while they are read, end in a torn record after a
-crash, and are removed by retention whenever it must. Reading gives `Chunk`s; each carries the `Position` to store in the
-transaction that stores what became of its records, so that nothing is counted twice and nothing goes uncounted.
+A run (one worker's life) writes one segment after another. Files grow while they are read, end in a torn record
+after a crash, and are removed by retention whenever it must. Reading gives `Chunk`s; each carries the `Position` to
+store in the transaction that stores what became of its records: nothing is counted twice, nothing goes uncounted.
 
 What is lost is known exactly: a segment's `Start` says how many exchanges its run had recorded before it, and the
 position how many of them were read.
@@ -98,7 +98,8 @@ class Run:
         gone = 0
         for first in [first for first in self._segments if first not in paths]:
             segment = self._segments.pop(first)
-            if first != self._file_first:  # an open file can still be read to its end
+            # an open file can still be read to its end, and one that was passed is accounted for
+            if first != self._file_first and not self._is_past(first):
                 gone += segment.waiting
         for first, path in paths.items():
             if first not in self._segments and not self._is_past(first):
@@ -128,6 +129,10 @@ class Run:
         self.position = replace(self.position, unseen=self.position.unseen + exchanges)
         return Chunk([], self.position, lost_unseen=exchanges)
 
+    def is_over(self) -> bool:
+        """Whether nothing is left to read."""
+        return self._file is None and not self._segments
+
     def close(self) -> None:
         """Let the open segment go."""
         if self._file is not None:
@@ -143,7 +148,7 @@ class Run:
                 self._segments.pop(first)
                 continue
             try:
-                self._file = self._segments[first].path.open("rb", buffering=0)  # type: ignore[assignment]
+                self._file = self._segments[first].path.open("rb", buffering=0)
             except FileNotFoundError:
                 continue  # it went just now; the next look at the folder accounts for it
             except OSError as error:
@@ -246,12 +251,14 @@ class Recordings:
         except FileNotFoundError:
             entries = []
         for entry in entries:
-            if name := SegmentName.of(Path(entry.path)):
-                paths.setdefault(name.run, {})[name.first] = Path(entry.path)
+            if segment := SegmentName.of(Path(entry.path)):
+                paths.setdefault(segment.run, {})[segment.first] = Path(entry.path)
         for run in paths.keys() - self.runs.keys():
             self.runs[run] = Run(run, self._positions.get(run))
-        lost = ((run, run.found(paths.get(name, {}))) for name, run in self.runs.items())
-        return [run.unseen(gone) for run, gone in lost if gone]
+        for name in [name for name, run in self.runs.items() if name not in paths and run.is_over()]:
+            self._positions[name] = self.runs.pop(name).position
+        removed = [(run, run.found(paths.get(name, {}))) for name, run in self.runs.items()]
+        return [run.unseen(gone) for run, gone in removed if gone]
 
     def waiting(self) -> int:
         """The backlog: exchanges recorded and not read."""

@@ -127,14 +127,17 @@ class SqliteStore:
         rows = self._db.execute
         return Known(
             totals=dict(rows("SELECT name, count FROM total")),
-            positions={row[0]: Position(*row[:3], bool(row[3]), *row[4:]) for row in rows("SELECT * FROM position")},
+            positions={
+                row[0]: Position(row[0], row[1], row[2], bool(row[3]), row[4], row[5], row[6])
+                for row in rows("SELECT * FROM position")
+            },
             endpoints={row[0] for row in rows("SELECT DISTINCT endpoint FROM pair")},
             places=[PlaceKey(*row) for row in rows("SELECT endpoint, shadow, path, kind, class FROM place")],
             samples={
                 PlaceKey(*row[:5]): row[5]
                 for row in rows(
-                    "SELECT endpoint, shadow, path, kind, class, count(*) FROM place JOIN sample_of ON place = place.id"
-                    " GROUP BY place.id"
+                    "SELECT endpoint, shadow, place.path, kind, class, count(*)"
+                    " FROM place JOIN sample_of ON place = place.id GROUP BY place.id"
                 )
             },
             sample_bytes=rows("SELECT coalesce(sum(length(exchange)), 0) FROM sample").fetchone()[0],
@@ -207,7 +210,8 @@ class SqliteStore:
 
     def _places(self, tally: Tally) -> None:
         self._db.executemany(
-            "INSERT INTO place (endpoint, shadow, path, kind, class, requests, places, asked, first_at, last_at, old, new)"
+            "INSERT INTO place"
+            " (endpoint, shadow, path, kind, class, requests, places, asked, first_at, last_at, old, new)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
             " requests = requests + excluded.requests, places = places + excluded.places,"
             " asked = asked + excluded.asked, first_at = min(first_at, excluded.first_at),"

@@ -1,0 +1,191 @@
+"""Reads what the judge found, while it runs or after: the facts that the report, the list and a sample's view show."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import zstandard
+from msgspec import Struct
+
+from understudy.diffs.sketch import Paired, Sketch
+from understudy.diffs.statistics import latency_summary
+from understudy.diffs.store import OUTCOMES, connect
+from understudy.errors import NoSampleError, StoreError
+from understudy.exchange import Exchange
+
+SLOWER_RATIO: Final = 1.25  # the paired median, or the 95th percentile, from which on an endpoint is marked
+SLOWER_MS: Final = 1.0  # and so much in milliseconds: twice of nothing is nothing
+SLOWER_REQUESTS: Final = 20  # fewer tell nothing about latency
+NOISY_SHARE: Final = 0.5  # of the requests asked again, the old stack differed from itself
+_DECODER = msgspec.msgpack.Decoder(Exchange)
+
+# the gravest first; what isn't named here comes after these
+GRAVEST: Final = ("new_error", "failure", "status", "type", "missing", "extra", "charset", "value", "text", "binary")
+_FORGIVEN: Final = ("noise", "settled")
+
+
+class EndpointRow(Struct):
+    """An endpoint as one shadow answers it; latencies as `statistics.latency_summary` gives them."""
+
+    endpoint: str
+    shadow: str
+    requests: int
+    outcomes: dict[str, int]
+    latency: dict[str, dict[str, float | None]]
+    slower: bool
+
+
+class PlaceRow(Struct):
+    """A place in which answers differ; `samples` are IDs for `diffs show`.
+
+    `likely_noise` says that the old stack differed from itself here, in most requests that were asked again.
+    """
+
+    endpoint: str
+    shadow: str
+    path: str
+    kind: str
+    name: str
+    requests: int
+    places: int
+    asked: int
+    first_at: float
+    last_at: float
+    old: str
+    new: str
+    samples: list[str]
+    likely_noise: bool = False
+
+    @property
+    def is_forgiven(self) -> bool:
+        """Whether the new stack is not to blame: noise, or settled when asked again."""
+        return self.name in _FORGIVEN or self.likely_noise
+
+
+class KeptSample(Struct):
+    """A kept exchange and the places that it shows: (path, kind, class, shadow)."""
+
+    id: str
+    at: float
+    endpoint: str
+    exchange: Exchange
+    places: list[tuple[str, str, str, str]]
+
+
+class Findings:
+    """What is stored in a judge's database. Raises StoreError where there is none."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._db = connect(path)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._db.close()
+
+    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path}: can't be read: {error}") from error
+
+    def totals(self) -> dict[str, int]:
+        """The judge's totals: judged, and by outcome; torn and lost records."""
+        counts = dict(self._rows("SELECT name, count FROM total"))
+        lost = sum(counts.pop(name, 0) for name in ("lost_equal", "lost_different", "lost_unseen"))
+        names = ("judged", *OUTCOMES, "unjudged", "torn")
+        return {name: counts.get(name, 0) for name in names} | {"lost": lost}
+
+    def endpoints(self) -> list[EndpointRow]:
+        """Every endpoint, those with the most differences first."""
+        columns = f"endpoint, shadow, {', '.join(OUTCOMES)}, old, new, delta, ratio"
+        rows = [_endpoint(row) for row in self._rows(f"SELECT {columns} FROM pair")]
+        return sorted(rows, key=lambda r: (-r.outcomes["different"] - r.outcomes["failed"], -r.requests, r.endpoint))
+
+    def places(self, endpoint: str = "", kind: str = "", shadow: str = "") -> list[PlaceRow]:
+        """The places in which answers differ, the gravest first; filtered by parts of a name where given."""
+        samples: dict[int, list[str]] = {}
+        for place, sample in self._rows("SELECT place, sample FROM sample_of ORDER BY place, sample"):
+            samples.setdefault(place, []).append(sample)
+        query = (
+            "SELECT endpoint, shadow, path, kind, class, requests, places, asked, first_at, last_at, old, new, id"
+            " FROM place"
+        )
+        rows = [_place(row, samples.get(row[-1], [])) for row in self._rows(query)]
+        _mark_noise(rows)
+        kept = [
+            row
+            for row in rows
+            if endpoint.lower() in row.endpoint.lower()
+            and (not kind or kind in (row.kind, row.name))
+            and (not shadow or shadow == row.shadow)
+        ]
+        return sorted(kept, key=_gravity)
+
+    def sample(self, name: str) -> KeptSample:
+        """A kept exchange by its ID, the beginning of it, or its request's ID. Raises NoSampleError."""
+        found = self._rows(
+            "SELECT id, at, endpoint, exchange FROM sample WHERE id = ?1 OR exchange_id = ?1"
+            " OR substr(id, 1, length(?1)) = ?1 ORDER BY id = ?1 DESC LIMIT 2",
+            name.strip().lower() if len(name.strip()) <= 8 else name.strip(),
+        )
+        hint = "`understudy diffs list` shows the IDs"
+        if not found or not name.strip():
+            raise NoSampleError(f"no sample goes by {name!r}", hint)
+        if len(found) > 1 and found[0][0] != name.strip().lower():
+            raise NoSampleError(f"several samples' IDs begin with {name!r}", hint)
+        sample, at, endpoint, data = found[0]
+        exchange = _DECODER.decode(zstandard.ZstdDecompressor().decompress(data))
+        places = self._rows(
+            "SELECT s.path, p.kind, p.class, p.shadow FROM sample_of s JOIN place p ON p.id = s.place"
+            " WHERE s.sample = ? ORDER BY s.path",
+            sample,
+        )
+        return KeptSample(sample, at, endpoint, exchange, [(a, b, c, d) for a, b, c, d in places])
+
+
+def _place(row: tuple[Any, ...], samples: list[str]) -> PlaceRow:
+    endpoint, shadow, path, kind, name, requests, places, asked, first_at, last_at, old, new, _ = row
+    return PlaceRow(
+        endpoint, shadow, path, kind, name, requests, places, asked, first_at, last_at, old, new, samples
+    )  # fmt: skip
+
+
+def _endpoint(row: tuple[Any, ...]) -> EndpointRow:
+    outcomes = dict(zip(OUTCOMES, row[2 : 2 + len(OUTCOMES)], strict=True))
+    paired = Paired()
+    paired.old, paired.new, paired.delta, paired.ratio = (Sketch.decode(data) for data in row[-4:])
+    latency = latency_summary(paired)
+    return EndpointRow(row[0], row[1], sum(outcomes.values()), outcomes, latency, _is_slower(paired, latency))
+
+
+def _is_slower(paired: Paired, latency: dict[str, dict[str, float | None]]) -> bool:
+    if len(paired.ratio) < SLOWER_REQUESTS:
+        return False
+    return any(
+        (latency["ratio"][q] or 0) >= SLOWER_RATIO and (latency["delta_ms"][q] or 0) >= SLOWER_MS
+        for q in ("p50", "p95")
+    )
+
+
+def _gravity(row: PlaceRow) -> tuple[bool, int, int, str, str]:
+    grave = GRAVEST.index(row.name) if row.name in GRAVEST else len(GRAVEST)
+    return row.is_forgiven, grave, -row.requests, row.endpoint, row.path
+
+
+def _mark_noise(rows: list[PlaceRow]) -> None:
+    """Mark what was not asked again at a place that was found noisy where it was asked."""
+    asked: dict[tuple[str, str, str], int] = {}
+    noisy: dict[tuple[str, str, str], int] = {}
+    for row in rows:
+        place = (row.endpoint, row.shadow, row.path)
+        asked[place] = asked.get(place, 0) + row.asked
+        if row.name == "noise":
+            noisy[place] = noisy.get(place, 0) + row.requests
+    for row in rows:
+        place = (row.endpoint, row.shadow, row.path)
+        if row.name not in _FORGIVEN and place in noisy:
+            row.likely_noise = noisy[place] >= NOISY_SHARE * asked[place] > 0

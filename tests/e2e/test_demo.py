@@ -7,9 +7,11 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,9 +46,22 @@ class Demo:
         """The demo's own temporary folder, while there is one."""
         return next(self.temporary.glob("understudy-demo-*"), None)
 
+    def reaches(self, moment: Callable[[Demo], object]) -> None:
+        """Wait until it has come to a moment."""
+
+        def reached() -> object:
+            assert self.process.poll() is None, self.said()
+            return moment(self)
+
+        wait_until(reached, self.said())
+
     def ended(self) -> int:
         """Its exit code."""
         return self.process.wait(DEADLINE_S)
+
+    def said(self) -> str:
+        """All that it has printed."""
+        return self.out.read_text() + self.err.read_text()
 
     def processes(self) -> list[int]:
         """Every process of it that lives: those that have its folder for temporary files."""
@@ -67,11 +82,12 @@ Play = Callable[..., Demo]
 
 
 @pytest.fixture
-def play(tmp_path: Path) -> Iterator[Play]:
+def play() -> Iterator[Play]:
     demos: list[Demo] = []
+    folder = Path(tempfile.mkdtemp())  # pytest's own is too long for a socket's path in a folder in it
 
     def play(*arguments: str, terminal: int | None = None) -> Demo:
-        demos.append(Demo(tmp_path, *arguments, terminal=terminal))
+        demos.append(Demo(folder, *arguments, terminal=terminal))
         return demos[-1]
 
     yield play
@@ -80,6 +96,7 @@ def play(tmp_path: Path) -> Iterator[Play]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         demo.process.wait(10)
+    shutil.rmtree(folder)
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
@@ -151,27 +168,27 @@ MOMENTS: dict[str, Callable[[Demo], object]] = {
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
 def test_interrupted_at_any_moment_it_stops_in_order(play: Play, moment: str, number: signal.Signals) -> None:
     demo = play("--seconds", "60")
-    wait_until(lambda: MOMENTS[moment](demo), moment)
+    demo.reaches(MOMENTS[moment])
     demo.process.send_signal(number)
     assert demo.ended() == 128 + number
-    assert "Traceback" not in demo.out.read_text() + demo.err.read_text()
+    assert "Traceback" not in demo.said()
     assert demo.left_nothing()
 
 
 def test_an_impatient_ctrl_c_again_and_again_changes_nothing(play: Play) -> None:
     demo = play("--seconds", "60")
-    wait_until(lambda: MOMENTS["while the shoppers shop"](demo), "shopping")
+    demo.reaches(MOMENTS["while the shoppers shop"])
     while demo.process.poll() is None:
         demo.process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             demo.process.wait(0.05)
     assert demo.left_nothing()
-    assert "Traceback" not in demo.out.read_text() + demo.err.read_text()
+    assert "Traceback" not in demo.said()
 
 
 def test_with_stay_it_goes_on_until_ctrl_c_and_what_it_tells_to_type_works(play: Play) -> None:
     demo = play("--stay", "--seconds", "1")
-    wait_until(lambda: "Ctrl-C" in demo.out.read_text(), "it stays")
+    demo.reaches(lambda demo: "Ctrl-C" in demo.said())
     settings = demo.folder and demo.folder / "understudy.toml"
     for command in (["status"], ["diffs", "list"], ["diffs", "report"]):
         assert f"{' '.join(command)} -c {settings}" in demo.out.read_text()
@@ -185,7 +202,7 @@ def test_with_stay_it_goes_on_until_ctrl_c_and_what_it_tells_to_type_works(play:
 @pytest.mark.parametrize("child", ["old.sqlite", "understudy.toml"], ids=["a shop", "understudy"])
 def test_a_child_that_dies_ends_the_demo_with_its_name(play: Play, child: str) -> None:
     demo = play("--seconds", "60")
-    wait_until(lambda: MOMENTS["while the shoppers shop"](demo), "shopping")
+    demo.reaches(MOMENTS["while the shoppers shop"])
     name = "Understudy" if child == "understudy.toml" else "old stack"
     victims = [pid for pid in demo.processes() if child.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()]
     os.kill(min(victims), signal.SIGKILL)

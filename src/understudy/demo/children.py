@@ -103,7 +103,8 @@ async def run(arguments: Sequence[str], folder: Path, out: IO[bytes] | None = No
     finally:
         _reap(process, deadline=time.monotonic())
     if process.returncode:
-        raise StartError(f"`{' '.join(arguments)}` {_how(process.returncode)}", last_words(errors))
+        command = " ".join(arguments).removeprefix("-m ")
+        raise StartError(f"`{command}` {_how(process.returncode)}", last_words(errors))
 
 
 def last_words(log: Path) -> str:

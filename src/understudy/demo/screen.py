@@ -50,6 +50,8 @@ class Screen:
         """A bar over the seconds, with what the shoppers do meanwhile."""
         with _Bar(self._console, till, seconds):
             yield
+        if not self._console.is_terminal:  # there the bar is printed once, without its line's end
+            self._print()
 
     @contextlib.contextmanager
     def judging(self) -> Iterator[Callable[[int], None]]:

@@ -56,7 +56,7 @@ class SecondAsking(Heard):
         """Send the request once more."""
         self._worker.again_timer.start(self)
         try:
-            upstream = pool.take(self._worker.upstream_idle_s) or await pool.connect()
+            upstream = pool.take(repeatable=True) or await pool.connect()
         except ConnectError as error:
             self._end(error.reason)
             return

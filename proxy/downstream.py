@@ -142,7 +142,7 @@ class Downstream(asyncio.Protocol):
             return
         whole = end == len(data)
         raw = data if whole else data[:end]
-        prepared = self._prepared.get(raw)
+        prepared = self._prepared.young.get(raw)
         if prepared is None:
             try:
                 prepared = self._prepared.read(raw)

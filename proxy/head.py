@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import httptools
 from msgspec import Struct
 
-from understudy.exchange import Headers
+from understudy.exchange import Headers, first_header
 
 MAX_HEAD_BYTES: Final = 16 * 1024
 END: Final = b"\r\n\r\n"
@@ -92,6 +92,8 @@ class ReplyHead(Struct, frozen=True, gc=False):
     closing: bytes
     headers: Headers
     comparable: Headers
+    content_type: str
+    content_encoding: str
     upgrade: bytes = b""
 
 
@@ -318,6 +320,8 @@ def read_reply(raw: bytes, comparable: Comparable, mask: Callable[[Headers], Hea
         closing=sent_on + b"Connection: close\r\n\r\n",
         headers=mask(headers),
         comparable=comparable.of(headers),
+        content_type=first_header(headers, "content-type"),
+        content_encoding=first_header(headers, "content-encoding"),
         upgrade=upgrade,
     )
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
 from typing import Final
 
 from understudy.coding import decode
@@ -31,7 +30,7 @@ class Masker:
         self._key = hashlib.blake2b(key, digest_size=32).digest()
         self._headers = frozenset(name.lower() for name in (*ALWAYS_MASKED, *masks.headers))
         self._patterns = [re.compile(pattern) for pattern in masks.patterns]
-        self._needles = [name.lower().encode() for name in masks.fields]
+        self._needles = _by_rarest_byte(_shortest([name.lower().encode() for name in masks.fields]))
         names = "|".join(re.escape(name) for name in masks.fields) or r"(?!)"
         self._pair = re.compile(rf"(?i)((?:^|[?&;])(?:{names})(?:\[\w*\])?=)([^&;#\s]*)")
         self._member = re.compile(rf'(?i)"(?:{names})"\s*:\s*')
@@ -59,31 +58,35 @@ class Masker:
             target = self._pair.sub(self._masked_pair, target)
         return self._by_patterns(target) if self._patterns else target
 
-    def body(self, body: bytes, headers: Headers) -> tuple[bytes, Headers] | None:
-        """A body with its secrets masked, and the headers that then describe it; None where it can't be examined.
-
-        A body in which nothing is masked comes back as it is, its encoding included.
-        """
-        encoding = first_header(headers, "content-encoding")
-        if not body or not (self._patterns or self._needles):
-            return body, headers
+    def body(self, body: bytes, content_type: str, encoding: str) -> bytes | None:
+        """A body with its secrets masked, decoded; the very body where there are none; None where it can't be examined."""
+        if not body:
+            return body
         try:
             plain = decode(body, encoding, MAX_DECODED_BYTES) if encoding else body
         except CodingError:
             return None
         if not self._patterns and not self._may_hold_fields(plain):
-            return body, headers
+            return body
         text = plain.decode("utf-8", "surrogateescape")
-        masked = self._by_patterns(self._fields(text, first_header(headers, "content-type").lower()))
-        if masked == text:
-            return body, headers
-        described = tuple(header for header in headers if header[0].lower() != "content-encoding")
-        return masked.encode("utf-8", "surrogateescape"), described
+        masked = self._by_patterns(self._fields(text, content_type.lower()))
+        return body if masked == text else masked.encode("utf-8", "surrogateescape")
+
+    def request_body(self, headers: Headers, body: bytes) -> tuple[Headers, bytes]:
+        """A request's masked body, and the headers that then describe it; no body where it can't be examined."""
+        masked = self.body(body, first_header(headers, "content-type"), first_header(headers, "content-encoding"))
+        return (headers, body) if masked is body else (without_encoding(headers), masked or b"")
 
     def _may_hold_fields(self, plain: bytes) -> bool:
-        # Fourteen plain searches in 1 KB take 1 µs, one search for the alternation of them 20 µs.
+        # Measured on 1 KB of JSON: a search for each of ten names 11 µs, for the alternation of them 8 µs, but for a
+        # single byte 0.05 µs, and the rarest byte of most names is absent from most small bodies.
         lower = plain.lower()
-        return any(needle in lower for needle in self._needles)
+        for byte, needles in self._needles:
+            if byte in lower:
+                for needle in needles:
+                    if needle in lower:
+                        return True
+        return False
 
     def _fields(self, text: str, content_type: str) -> str:
         if "x-www-form-urlencoded" in content_type:
@@ -119,4 +122,23 @@ class Masker:
         return self.value(match[0]) if match[0] else ""
 
 
-Masking = Callable[[Headers], Headers]
+def without_encoding(headers: Headers) -> Headers:
+    """The headers that describe a body once it is decoded."""
+    return tuple(header for header in headers if header[0].lower() != "content-encoding")
+
+
+_FREQUENT: Final = b"etaoinshrdlcumwfgypbvkjxqz"  # English letters, the most frequent first
+
+
+def _by_rarest_byte(names: list[bytes]) -> list[tuple[bytes, list[bytes]]]:
+    """The names under the byte of theirs that is least likely to stand in a body."""
+    found: dict[bytes, list[bytes]] = {}
+    for name in names:
+        rarest = max(range(len(name)), key=lambda at: _FREQUENT.find(name[at]) % 64)  # not a letter: rarer than any
+        found.setdefault(name[rarest : rarest + 1], []).append(name)
+    return list(found.items())
+
+
+def _shortest(names: list[bytes]) -> list[bytes]:
+    """The names without those that hold another: a body without "token" has no "access_token"."""
+    return [name for name in names if not any(other != name and other in name for other in names)]

@@ -12,12 +12,12 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from understudy.exchange import Headers
-from understudy.proxy.breaker import Breaker
+from understudy.proxy.breaker import Breaker, State
 from understudy.proxy.capture import Capture
 from understudy.proxy.deadlines import Deadlines
 from understudy.proxy.head import ReplyHead
 from understudy.proxy.pool import ConnectError, Pool
-from understudy.proxy.turn import FRESH_S, Heard, Turn
+from understudy.proxy.turn import Heard, Turn
 from understudy.proxy.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -49,15 +49,11 @@ class Asked(Heard):
     def start(self, message: bytes) -> None:
         """Send the request, over a connection at hand or a new one."""
         shadow = self.shadow
-        fresh = shadow.worker.upstream_idle_s if self.turn.prepared.retryable else FRESH_S
-        upstream = shadow.pool.take(fresh)
+        upstream = shadow.pool.take(self.turn.prepared.retryable)
         shadow.timer.start(self)
         if upstream is None:
             shadow.worker.tasks.start(self._connected(message), "connect to a shadow")
-        else:
-            self._send(upstream, message)
-
-    def _send(self, upstream: Upstream, message: bytes) -> None:
+            return
         self._upstream = upstream
         self.sent_at = time.perf_counter()
         upstream.send(self, message)
@@ -71,8 +67,10 @@ class Asked(Heard):
             return
         if self.failure:  # it took too long meanwhile
             self.shadow.pool.give_back(upstream)
-        else:
-            self._send(upstream, message)
+            return
+        self._upstream = upstream
+        self.sent_at = time.perf_counter()
+        upstream.send(self, message)
 
     def whole(self, head: ReplyHead, wire: bytes, payload: bytes) -> None:
         """Call: the whole reply."""
@@ -142,14 +140,14 @@ class Shadow:
         self.breaker = breaker
         self.in_flight = 0
         self.queue: deque[Asked] = deque()
-        self.timer: Deadlines[Asked] = Deadlines(worker.shadow_timeout_s, Asked.timed_out)
+        self.timer: Deadlines[Asked] = Deadlines(worker.shadow_timeout_s, Asked.timed_out, time.monotonic())
         self.asked = self.equal = self.different = self.shed = 0
         self.failed: Counter[str] = Counter()
         self._mark = b"Understudy-Shadow: %b\r\n\r\n" % name.encode()
 
     def ask(self, asked: Asked) -> None:
         """Send, queue or shed."""
-        if self.breaker.state != "closed" and not self.breaker.allows(time.monotonic()):
+        if self.breaker.state is not State.CLOSED and not self.breaker.allows(time.monotonic()):
             self._shed(asked)
         elif self.in_flight < self.worker.max_in_flight:
             self._start(asked)
@@ -182,9 +180,13 @@ class Shadow:
         else:
             self.failed[asked.failure] += 1
             self.breaker.failed(time.monotonic())
+        if self.queue:
+            self._start_queued()
+
+    def _start_queued(self) -> None:
         while self.queue and self.in_flight < self.worker.max_in_flight:
             queued = self.queue.popleft()
-            if self.breaker.state == "open":
+            if self.breaker.state is State.OPEN:
                 self._shed(queued)
             else:
                 self._start(queued)
@@ -229,8 +231,8 @@ class Mirror:
             turn.targets = ()
             turn.bucket = "too_large"
             return
-        asked = [Asked(self.shadows[name], turn) for name in turn.targets]
-        turn.asked = asked
-        turn.waiting_for += len(asked)
-        for one in asked:
-            one.shadow.ask(one)
+        turn.waiting_for += len(turn.targets)
+        for shadow in turn.targets:
+            asked = Asked(shadow, turn)
+            turn.asked.append(asked)
+            shadow.ask(asked)

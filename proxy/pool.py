@@ -17,6 +17,8 @@ from understudy.proxy.upstream import Upstream
 
 T = TypeVar("T")
 
+FRESH_S = 1.0  # a connection used within this time is trusted with a request that may not be repeated
+
 
 class Remembered(Generic[T]):
     """What follows from identical head bytes, bounded: keep-alive connections repeat their heads.
@@ -26,29 +28,25 @@ class Remembered(Generic[T]):
     are not kept at all, which bounds the memory at `limit` times 4 KiB or so.
     """
 
-    __slots__ = ("_old", "_read", "_young", "limit")
+    __slots__ = ("_old", "_read", "limit", "young")
 
     MAX_BYTES = 2048
 
     def __init__(self, read: Callable[[bytes], T], limit: int = 1024) -> None:
         self._read = read
-        self._young: dict[bytes, T] = {}
+        self.young: dict[bytes, T] = {}  # what is looked up for every head, without a call of ours
         self._old: dict[bytes, T] = {}
         self.limit = limit
 
-    def get(self, raw: bytes) -> T | None:
-        """What was made of these bytes, if it is remembered among the young."""
-        return self._young.get(raw)
-
     def read(self, raw: bytes) -> T:
-        """What follows from these bytes; raises what the reader raises."""
+        """What follows from these bytes where `young` doesn't know it; raises what the reader raises."""
         made = self._old.get(raw)
         if made is None:
             made = self._read(raw)
         if len(raw) <= self.MAX_BYTES:
-            if len(self._young) >= self.limit // 2:
-                self._old, self._young = self._young, {}
-            self._young[raw] = made
+            if len(self.young) >= self.limit // 2:
+                self._old, self.young = self.young, {}
+            self.young[raw] = made
         return made
 
 
@@ -79,20 +77,21 @@ class Pool:
         self._connect_s = connect_s
         self._addresses = [_address(url, stack) for url in stack.addresses()]
         self._turn = 0
-        self.closing = False
+        self.now = time.monotonic()  # as of the last sweep: what is idle needs no finer clock
 
     def forget_heads(self, read_reply: Callable[[bytes], ReplyHead]) -> None:
         """Read heads anew from now on, since what is made of them has changed."""
         self.reply_heads = Remembered(read_reply)
 
-    def take(self, max_idle_s: float) -> Upstream | None:
-        """An open connection that was used not longer ago than `max_idle_s`, or None."""
-        while self._idle:
-            upstream = self._idle.pop()
+    def take(self, repeatable: bool) -> Upstream | None:
+        """An open connection, or None. One that a stack may be about to close serves what can be repeated only."""
+        idle = self._idle
+        while idle:
+            upstream = idle.pop()
             if upstream.transport.is_closing():
                 continue
-            if max_idle_s < time.monotonic() - upstream.idle_since:
-                self._idle.append(upstream)
+            if not repeatable and upstream.idle_since < self.now - FRESH_S:
+                idle.append(upstream)
                 return None
             return upstream
         return None
@@ -122,10 +121,10 @@ class Pool:
 
     def give_back(self, upstream: Upstream) -> None:
         """A connection that can be used again."""
-        if self.closing or len(self._idle) >= self._max_idle or upstream.transport.is_closing():
+        if len(self._idle) >= self._max_idle:
             upstream.transport.close()
             return
-        upstream.idle_since = time.monotonic()
+        upstream.idle_since = self.now
         self._idle.append(upstream)
 
     def lost(self, upstream: Upstream) -> None:
@@ -134,9 +133,10 @@ class Pool:
         if upstream.call is None and upstream in self._idle:
             self._idle.remove(upstream)
 
-    def sweep(self, max_idle_s: float) -> None:
+    def sweep(self, now: float, max_idle_s: float) -> None:
         """Close what was idle for longer: the stack is about to do so itself, in the middle of a request."""
-        oldest = time.monotonic() - max_idle_s
+        self.now = now
+        oldest = now - max_idle_s
         expired = 0
         for upstream in self._idle:
             if upstream.idle_since >= oldest:
@@ -147,7 +147,7 @@ class Pool:
 
     def close(self) -> None:
         """Close what is idle, and keep nothing from now on."""
-        self.closing = True
+        self._max_idle = 0
         for upstream in self._idle:
             upstream.transport.close()
         self._idle.clear()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from understudy.proxy.head import RequestHead, Template, forwarded, read_request
+from understudy.exchange import Headers
+from understudy.proxy.head import RequestHead, Template, forwarded, read_request, recorded
 from understudy.proxy.masks import Masker
 from understudy.proxy.policy import SAFE_METHODS, Policy
 from understudy.proxy.turn import retryable
 
 
-class Prepared(Struct, frozen=True, gc=False):
+class Prepared(Struct, gc=False):
     """A request head, ready to be sent on.
 
     `request_id` is empty where the client gave none. `bodiless` says that no reply to it has a body, `eligible`
@@ -29,6 +30,17 @@ class Prepared(Struct, frozen=True, gc=False):
     safe: bool
     eligible: bool
     may_keep: bool
+    _masked: Headers | None = None
+
+    def headers(self) -> Headers:
+        """The request's headers as an exchange holds them, before masking."""
+        return recorded(self.head.fields, self.head.nominated)
+
+    def masked_headers(self, masker: Masker) -> Headers:
+        """The same, masked; worked out once, since most requests never need it."""
+        if self._masked is None:
+            self._masked = masker.headers(self.headers())
+        return self._masked
 
 
 class Preparer:

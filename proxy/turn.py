@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from understudy.exchange import Answer, Failure, Reply, Request
 from understudy.proxy.capture import Capture, digest_of
 from understudy.proxy.chunked import payload_of
-from understudy.proxy.head import CHUNKED, UNTIL_CLOSE, Malformed, ReplyHead, recorded
+from understudy.proxy.head import CHUNKED, UNTIL_CLOSE, Malformed, ReplyHead
+from understudy.proxy.masks import without_encoding
 from understudy.proxy.policy import IDEMPOTENT_METHODS
 from understudy.proxy.pool import ConnectError
 from understudy.proxy.upstream import Upstream
@@ -21,11 +22,9 @@ from understudy.proxy.upstream import Upstream
 if TYPE_CHECKING:
     from understudy.proxy.downstream import Downstream
     from understudy.proxy.masks import Masker
-    from understudy.proxy.mirror import Asked
+    from understudy.proxy.mirror import Asked, Shadow
     from understudy.proxy.prepare import Prepared
     from understudy.proxy.worker import Worker
-
-FRESH_S = 1.0  # a request that may not be repeated gets a connection used within this time, or a new one
 
 
 class Heard:
@@ -87,13 +86,13 @@ class Heard:
         """What was answered as it is recorded: masked."""
         if self.head is None or self.failure:
             return Failure(self.failure or "closed", self.elapsed_ms)
-        headers, body, digest = self.head.headers, self.body, self.digest
-        masked = masker.body(body, headers)
-        if masked is None:
-            body, digest = b"", digest_of(body)
-        else:
-            body, headers = masked
-        return Reply(self.head.status, headers, body, self.length, self.elapsed_ms, digest)
+        head = self.head
+        body = masker.body(self.body, head.content_type, head.content_encoding)
+        if body is self.body:
+            return Reply(head.status, head.headers, body, self.length, self.elapsed_ms, self.digest)
+        if body is None:  # it can't be examined for secrets
+            return Reply(head.status, head.headers, b"", self.length, self.elapsed_ms, digest_of(self.body))
+        return Reply(head.status, without_encoding(head.headers), body, self.length, self.elapsed_ms)
 
 
 class Turn(Heard):
@@ -136,7 +135,7 @@ class Turn(Heard):
         self.at = time.time()
         self.bodiless = prepared.bodiless
         self.sent_whole = prepared.head.length == 0
-        self.targets: tuple[str, ...] = ()
+        self.targets: tuple[Shadow, ...] = ()
         self.request_body: Capture | None = None
         self.unsent: list[bytes] = []
         self.asked: list[Asked] = []
@@ -148,9 +147,7 @@ class Turn(Heard):
 
     def start(self) -> None:
         """Send the head to the primary, over a connection at hand or a new one."""
-        worker = self.worker
-        idempotent = self.prepared.retryable
-        upstream = worker.primary.take(worker.upstream_idle_s if idempotent else FRESH_S)
+        upstream = self.worker.primary.take(self.prepared.retryable)
         if upstream is None:
             self._connect()
         else:
@@ -350,16 +347,14 @@ class Turn(Heard):
     def request(self, masker: Masker | None) -> Request:
         """The request as a hook sees it, or masked, as it is recorded."""
         prepared = self.prepared
-        headers = recorded(prepared.head.fields, prepared.head.nominated)
-        body, target = self._request_payload(), prepared.target
-        if masker is not None:
-            target = prepared.masked_target
-            masked = masker.body(body, headers)
-            body, headers = masked if masked is not None else (b"", headers)
-            headers = masker.headers(headers)
-        return Request(prepared.method, target, headers, body, self.connection)
+        if masker is None:
+            return Request(prepared.method, prepared.target, prepared.headers(), self._payload(), self.connection)
+        headers, body = prepared.masked_headers(masker), self._payload()
+        if body:
+            headers, body = masker.request_body(headers, body)
+        return Request(prepared.method, prepared.masked_target, headers, body, self.connection)
 
-    def _request_payload(self) -> bytes:
+    def _payload(self) -> bytes:
         wire = self.request_wire()
         if not wire or self.prepared.head.length != CHUNKED:
             return wire

@@ -8,7 +8,6 @@ can use it at once. A reply that is whole in one read, as most are, takes the sh
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Protocol, cast
 
 from understudy.proxy.chunked import ChunkScanner
@@ -110,7 +109,7 @@ class Upstream(asyncio.Protocol):
             self._incomplete_head(data)
             return
         raw = data[:end]
-        head = self.pool.reply_heads.get(raw)
+        head = self.pool.reply_heads.young.get(raw)
         if head is None:
             try:
                 head = self.pool.reply_heads.read(raw)
@@ -226,8 +225,3 @@ class Upstream(asyncio.Protocol):
         """asyncio: it drained."""
         if self.call is not None:
             self.call.resume()
-
-
-def now() -> float:
-    """Seconds of the clock that all connections use."""
-    return time.monotonic()

@@ -90,15 +90,15 @@ class Worker:
         self.primary = pools[settings.primary]
         self._primary_failed: dict[str, int] = {}
         self.mirror = Mirror([self._shadow(pools[name]) for name in settings.shadows])
-        self._shadow_names = tuple(self.mirror.shadows)
+        self._shadows = tuple(self.mirror.shadows.values())
         self._prepared: dict[bytes, Remembered[Prepared]] = {}
-        timeouts = settings.timeouts
-        self.head_timer: Deadlines[Downstream] = Deadlines(timeouts.client_head / 1e3, Downstream.head_timed_out)
-        self.idle_timer: Deadlines[Downstream] = Deadlines(timeouts.client_idle / 1e3, Downstream.idle_timed_out)
-        self.stall_timer: Deadlines[Downstream] = Deadlines(timeouts.client_idle / 1e3, Downstream.stalled)
-        self.linger_timer: Deadlines[Downstream] = Deadlines(LINGER_S, lambda client: client.transport.abort())
-        self.primary_timer: Deadlines[Turn] = Deadlines(timeouts.primary / 1e3, Turn.timed_out)
-        self.again_timer: Deadlines[SecondAsking] = Deadlines(self.shadow_timeout_s, SecondAsking.timed_out)
+        timeouts, now = settings.timeouts, time.monotonic()
+        self.head_timer: Deadlines[Downstream] = Deadlines(timeouts.client_head / 1e3, Downstream.head_timed_out, now)
+        self.idle_timer: Deadlines[Downstream] = Deadlines(timeouts.client_idle / 1e3, Downstream.idle_timed_out, now)
+        self.stall_timer: Deadlines[Downstream] = Deadlines(timeouts.client_idle / 1e3, Downstream.stalled, now)
+        self.linger_timer: Deadlines[Downstream] = Deadlines(LINGER_S, lambda client: client.transport.abort(), now)
+        self.primary_timer: Deadlines[Turn] = Deadlines(timeouts.primary / 1e3, Turn.timed_out, now)
+        self.again_timer: Deadlines[SecondAsking] = Deadlines(self.shadow_timeout_s, SecondAsking.timed_out, now)
         self._connection_ids = itertools.count(1)
         self._request_ids = itertools.count(1)
         self._id_prefix = secrets.token_hex(6)
@@ -202,7 +202,7 @@ class Worker:
             for timer in timers:
                 timer.sweep(now)
             for pool in self._pools():
-                pool.sweep(self.upstream_idle_s)
+                pool.sweep(now, self.upstream_idle_s)
             self.recorder.flush()
 
     # --- clients
@@ -239,7 +239,7 @@ class Worker:
         """Decide which shadows get the request; where none does, its bucket."""
         self.counts.received += 1
         prepared, rules = turn.prepared, self.rules
-        if not prepared.eligible or not self._shadow_names:
+        if not prepared.eligible or not self._shadows:
             turn.bucket = "skipped"
             return
         if rules.policy.percent < 100.0 and not rules.policy.sampled(prepared.head, turn.client_address):
@@ -249,13 +249,13 @@ class Worker:
             turn.bucket = "too_large"
             return
         if rules.hooks.selects:
-            chosen = rules.hooks.select(turn.request(None), self._shadow_names)
-            turn.targets = tuple(name for name in self._shadow_names if name in chosen)
+            chosen = rules.hooks.select(turn.request(None), self.mirror.shadows)
+            turn.targets = tuple(shadow for shadow in self._shadows if shadow.name in chosen)
             if not turn.targets:
                 turn.bucket = "skipped"
                 return
         else:
-            turn.targets = self._shadow_names
+            turn.targets = self._shadows
         if prepared.head.length:
             turn.request_body = Capture(self.max_body_bytes, self.ledger)
 

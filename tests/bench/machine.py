@@ -9,13 +9,14 @@ import resource
 import shutil
 import subprocess
 import sys
+import time
 import venv
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from processes import BenchError
+from processes import TICK_US, BenchError, cpu_us
 
 DEBIAN = ("nginx", "wrk")
 OPEN_FILES = 20_000  # 5,000 idle connections need as many in the client and in the worker
@@ -98,6 +99,23 @@ def describe(tools: Tools) -> dict[str, str]:
         "envoy": _said([str(tools.envoy), "--version"], r"/(\d+\.\d+\.\d+)/"),
         "wrk": _said([str(tools.wrk), "-v"], r"wrk (\S+)"),
     }
+
+
+class Others:
+    """How much of the machine everyone else uses meanwhile: a figure's noise has a reason."""
+
+    def __init__(self) -> None:
+        self._start = self._now()
+
+    def share(self) -> float:
+        """The others' share of all cores' time since this was made."""
+        busy, ours, clock = (now - before for now, before in zip(self._now(), self._start, strict=True))
+        return max(0.0, (busy - ours) / (clock * (os.cpu_count() or 1)))
+
+    def _now(self) -> tuple[float, float, float]:
+        fields = [int(field) for field in Path("/proc/stat").read_text().split(maxsplit=9)[1:9]]
+        busy = sum(fields) - fields[3] - fields[4]  # all but idle and iowait, proc(5)
+        return busy * TICK_US / 1e6, cpu_us(os.getpid()) / 1e6, time.monotonic()
 
 
 def _cpu() -> str:

@@ -53,6 +53,7 @@ def gigabyte(stage: Stage) -> list[Row]:
         _download(connection, 65_536)
         _upload(connection, 65_536)
         worker = holder_of(port, understudy.subject.pid)
+    understudy.settle(2)
     rows = [
         _grown("1 GiB upload", understudy, worker, upload=True),
         _grown("1 GiB download", understudy, worker, upload=False),

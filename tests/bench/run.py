@@ -60,14 +60,17 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="understudy-bench-") as folder, Processes(Path(folder)) as processes:
             ports = Ports()
             stage = Stage(processes, ports, tools, peers.start(processes, ports, tools), effort)
+            others = machine.Others()
             rows, missing = _measure(stage, options.only)
+            share = others.share()
     except BenchError as failure:
         print(f"run.py: {failure}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
     told = (
-        f"{effort.rounds} rounds of {effort.seconds:g} s each, everything mirrored, recorded and judged by one worker"
+        f"{effort.rounds} rounds of {effort.seconds:g} s, one worker, everything mirrored, recorded and judged; "
+        f"others used {share:.0%} of the machine meanwhile"
     )
     _publish(Report(machine.describe(tools), told, rows, stage.samples, missing), options)
     return 1 if missing else 0

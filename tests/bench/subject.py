@@ -15,7 +15,7 @@ from processes import BenchError, Ports, Processes, wait_for
 
 BUCKETS = (
     "equal", "different", "skipped", "sampled_out", "shed", "too_large", "shadow_failed", "primary_failed",
-    "client_gone", "unrecorded",
+    "client_gone", "unrecorded", "rejected",
 )  # fmt: skip
 SHADOWED = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 DRAIN_S = 90.0

@@ -183,9 +183,10 @@ class Understudy:
 
         def status() -> dict[str, Any] | None:
             now = self.status()
-            requests = now["requests"]
+            requests, judge = now["requests"], now["judge"]
             at_rest = now["in_flight"] == 0 and requests["received"] == bucket_sum(requests) >= received
-            return now if at_rest and now["judge"]["backlog"] == 0 else None
+            all_judged = judge["backlog"] == 0 and judge["judged"] + judge.get("lost", 0) >= now["recorded"]
+            return now if at_rest and all_judged else None
 
         try:
             return wait_until(status, deadline_s) or {}
@@ -213,11 +214,13 @@ class Understudy:
         return processes_under(self.process.pid)
 
     def kill(self) -> None:
-        """`kill -9` of the whole process tree."""
+        """`kill -9` of the whole process tree at one moment: stopped first, so that none outlives another."""
         assert self.process is not None
-        for pid in self.processes():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        tree = self.processes()
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in tree:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
         self.process.wait(10)
 
     def __enter__(self) -> Self:
@@ -274,13 +277,18 @@ class Answer(NamedTuple):
     content_type: str = "text/plain"
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+
 class AppServer:
-    """A small application server on 127.0.0.1: `respond` makes the answer, `asked` keeps what came.
+    """A small application server: `respond` makes the answer, `asked` keeps what came.
 
     A context manager; threads, so that an answer may wait for something in the test.
     """
 
-    def __init__(self, respond: Callable[[Asked], Answer], port: int = 0) -> None:
+    def __init__(self, respond: Callable[[Asked], Answer], port: int = 0, host: str = "127.0.0.1") -> None:
         self.respond = respond
         self.asked: list[Asked] = []
         app = self
@@ -309,8 +317,7 @@ class AppServer:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server((host, port), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="app-server")
 
     @property

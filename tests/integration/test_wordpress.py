@@ -1,0 +1,189 @@
+"""An unmodified WordPress on MariaDB 10.11 and on MySQL 9.7, browsed through Understudy by its users."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from integration.site import Site, Visitor, end_to_end, wordpress_twice
+from relay import Relay
+from support import Understudy, bucket_sum, wait_until
+
+pytestmark = pytest.mark.integration
+
+Start = Callable[[Mapping[str, Any]], Understudy]
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with wordpress_twice("mariadb-10.11", "mysql-9.7") as made:
+        yield made
+
+
+@pytest.fixture
+def old(site: Site) -> Iterator[Relay]:
+    """What passes between Understudy and the old stack."""
+    with Relay(site.old.port) as relay:
+        yield relay
+
+
+@pytest.fixture
+def new(site: Site) -> Iterator[Relay]:
+    """What passes between Understudy and the new stack."""
+    with Relay(site.new.port) as relay:
+        yield relay
+
+
+def settings(old: Relay, new: Relay, **sections: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "stacks": {"old": {"url": old.url, "role": "primary"}, "new": {"url": new.url, "role": "shadow"}},
+        **sections,
+    }
+
+
+def assert_served_by_the_old_stack(visitor: Visitor, old: Relay) -> None:
+    """What the visitor got is byte for byte what the old stack sent in answer to that very request."""
+    sent = old.answers()
+    for request_id, answer in visitor.answers.items():
+        assert end_to_end(answer) == end_to_end(sent[request_id]), request_id
+
+
+def test_users_get_the_old_stacks_bytes_and_each_request_is_counted_once(
+    site: Site, old: Relay, new: Relay, understudy: Start
+) -> None:
+    proxy = understudy(settings(old, new))
+    visitors = [Visitor(proxy.port), Visitor(proxy.port, encoding="gzip"), Visitor(proxy.port, site.written.author)]
+    for page in site.public_pages:
+        for visitor in visitors:
+            visitor.ask(page)
+    visitors[0].ask("/", method="HEAD")
+    visitors[0].ask("/wp-login.php")
+    for page in site.admin_pages:
+        assert visitors[2].ask(page).status == 200
+    visitors[0].log_in()
+
+    for visitor in visitors:
+        assert_served_by_the_old_stack(visitor, old)
+        visitor.close()
+    asked = sum(len(visitor.answers) for visitor in visitors)
+    status = proxy.settled(asked)
+    assert status["requests"]["received"] == asked
+    assert status["requests"]["skipped"] == 1, "the login's POST is not mirrored"
+    assert status["requests"]["equal"] + status["requests"]["different"] == asked - 1
+    assert status["judge"]["judged"] == asked - 1
+
+
+def test_two_stacks_with_the_same_data_have_no_difference_to_report(
+    site: Site, old: Relay, new: Relay, understudy: Start
+) -> None:
+    """WordPress writes mail addresses in a random encoding and a page's time into it: noise, and nobody's fault."""
+    proxy = understudy(settings(old, new, mirror={"settle_per_second": 100, "settle_ms": 1100}))
+    author = Visitor(proxy.port, site.written.author)
+    for page in [*site.public_pages, *site.admin_pages]:
+        author.ask(page)
+    author.close()
+    status = proxy.settled(len(author.answers))
+    assert status["judge"]["different"] == 0, proxy.report()
+    assert status["judge"]["noise"] > 0, "/wp-admin/edit-comments.php differs from itself"
+
+
+@contextmanager
+def in_the_new_database(site: Site, do: list[str], undo: list[str]) -> Iterator[None]:
+    """Make the new database differ for a while."""
+    with site.new_db.sql("wordpress") as cursor:
+        for statement in do:
+            assert cursor.execute(statement), statement
+        try:
+            yield
+        finally:
+            for statement in undo:
+                assert cursor.execute(statement), statement
+
+
+def browse_together(site: Site, port: int, rounds: int, during: Callable[[], None] = lambda: None) -> list[Visitor]:
+    """Four visitors at once, each through all public pages; `during` is called once the first has come some way."""
+    begun = threading.Event()
+
+    def browse(visitor: Visitor) -> Visitor:
+        for _ in range(rounds):
+            for page in site.public_pages:
+                visitor.ask(page)
+                if len(visitor.answers) >= 5:
+                    begun.set()
+        visitor.close()
+        return visitor
+
+    with ThreadPoolExecutor(4) as pool:
+        browsing = [pool.submit(browse, Visitor(port)) for _ in range(4)]
+        assert begun.wait(60)
+        during()
+        return [future.result(timeout=120) for future in browsing]
+
+
+def kill(site: Site, new: Relay) -> None:
+    site.new.container.kill()
+
+
+def hang(site: Site, new: Relay) -> None:
+    site.new.container.pause()
+
+
+def slow(site: Site, new: Relay) -> None:
+    new.delay_s = 0.7
+
+
+def garbage(site: Site, new: Relay) -> None:
+    new.garbage = True
+
+
+def recover(site: Site, new: Relay) -> None:
+    new.delay_s, new.garbage = 0.0, False
+    if site.new.state()["Status"] == "paused":
+        site.new.container.unpause()
+    site.new.container.start()
+    visitor = Visitor(site.new.port)
+    wait_until(lambda: answers(visitor), 30, "the new stack answers again")
+    visitor.close()
+
+
+def answers(visitor: Visitor) -> bool:
+    try:
+        return visitor.ask("/wp-login.php").status == 200
+    except OSError:
+        visitor.close()
+        return False
+
+
+@pytest.mark.parametrize("fault", [kill, hang, slow, garbage])
+def test_users_notice_nothing_of_a_new_stack_that_fails(
+    fault: Callable[[Site, Relay], None], site: Site, old: Relay, new: Relay, understudy: Start
+) -> None:
+    mirror = {"breaker_failures": 5, "breaker_probe_ms": 500, "settle_per_second": 0}
+    proxy = understudy(settings(old, new, mirror=mirror, timeouts={"shadow": 1000, "connect": 500}))
+    try:
+        visitors = browse_together(site, proxy.port, 2, lambda: fault(site, new))
+    finally:
+        recover(site, new)
+    for visitor in visitors:
+        assert len(visitor.answers) == 2 * len(site.public_pages)
+        assert_served_by_the_old_stack(visitor, old)
+    asked = sum(len(visitor.answers) for visitor in visitors)
+    requests = proxy.settled(asked)["requests"]
+    assert requests["received"] == bucket_sum(requests) == asked
+    assert requests["primary_failed"] == requests["client_gone"] == 0
+    assert requests["shadow_failed"] > 0
+
+    # The breaker lets the new stack back in.
+    visitor = Visitor(proxy.port)
+
+    def is_compared_again() -> bool:
+        visitor.ask("/wp-login.php")
+        return bool(proxy.status()["requests"]["equal"] > requests["equal"])
+
+    wait_until(is_compared_again, 20, "the new stack is asked again")
+    visitor.close()

@@ -14,6 +14,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
+from itertools import compress
+from operator import ne
 from typing import Any
 
 import msgspec
@@ -39,8 +41,6 @@ def align(old: Sequence[Any], new: Sequence[Any]) -> Alignment:
     start, old_end, new_end = _unequal_middle(old, new)
     if start in (old_end, new_end):
         return Alignment([], list(range(start, old_end)), list(range(start, new_end)), False)
-    if old_end - start == 1 and new_end - start == 1:
-        return Gap(old, new).settled([(range(start, old_end), range(start, new_end))], Alignment([], [], [], False))
     olds, news = range(start, old_end), range(start, new_end)
     key = _key_of(old, new, olds, news)
     if key is not None:
@@ -52,6 +52,14 @@ def align(old: Sequence[Any], new: Sequence[Any]) -> Alignment:
     changed = [(i, i) for i in olds if old[i] != new[i]]
     cost = len(found.pairs) + len(found.missing) + len(found.extra) + found.moved
     return Alignment(changed, [], [], False) if len(changed) <= cost else found
+
+
+def only_change(old: Sequence[Any], new: Sequence[Any]) -> int | None:
+    """The index of the one member that changed, where nothing else did: the commonest case, and a cheap one."""
+    if len(old) != len(new):
+        return None
+    changed = list(compress(range(len(old)), map(ne, old, new)))  # a loop in C
+    return changed[0] if len(changed) == 1 and Gap(old, new).may_be_one(old[changed[0]], new[changed[0]]) else None
 
 
 def _unequal_middle(old: Sequence[Any], new: Sequence[Any]) -> tuple[int, int, int]:

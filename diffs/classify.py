@@ -13,8 +13,10 @@ from typing import Any, Final, Literal, NamedTuple
 from understudy.diffs.difference import Difference, general
 
 Outcome = Literal["equal_after_lifting", "noise", "settled", "failed", "different"]
-GRAVITY: Final[tuple[Outcome, ...]] = ("equal_after_lifting", "noise", "settled", "failed", "different")
+OUTCOMES: Final[tuple[Outcome, ...]] = ("equal_after_lifting", "noise", "settled", "failed", "different")
+GRAVITY: Final = {outcome: gravity for gravity, outcome in enumerate(OUTCOMES)}
 
+_FORGIVEN: Final = {"noise", "settled"}
 _MAX_ROWS: Final = 2_000  # of a reordered list that are looked at for what ordered them
 _MAX_FIELDS: Final = 20
 _MAX_TEXT: Final = 10_000
@@ -39,12 +41,10 @@ def verdicts(found: list[Difference], again: Again | None) -> tuple[list[Judged]
     if not found:
         return [], "equal_after_lifting"
     judged = [Judged(d, classify(d) if again is None else settle(d, again)) for d in found]
-    if found[0].kind == "failure" and judged[0].name not in ("noise", "settled"):
-        return judged, "failed"
-    names = {j.name for j in judged}
-    if names <= {"noise", "settled"}:
+    names = {name for _, name in judged}
+    if names <= _FORGIVEN:
         return judged, "settled" if "settled" in names else "noise"
-    return judged, "different"
+    return judged, "failed" if found[0].kind == "failure" else "different"
 
 
 def settle(difference: Difference, again: Again) -> str:

@@ -14,12 +14,12 @@ from typing import Any, Final
 import msgspec
 
 from understudy.config import Compare
-from understudy.diffs.classify import GRAVITY, Again, Judged, Outcome, again, verdicts
+from understudy.diffs.classify import GRAVITY, OUTCOMES, Again, Judged, Outcome, again, verdicts
 from understudy.diffs.compare import Rules, compare
 from understudy.diffs.difference import excerpt
 from understudy.diffs.endpoint import Endpoints
 from understudy.diffs.store import Known, Sample
-from understudy.diffs.tally import Limits, Pair, PlaceKey, Tally
+from understudy.diffs.tally import Limits, Place, Tally
 from understudy.exchange import Equals, Exchange, Record, Reply, Summary
 
 log = logging.getLogger(__name__)
@@ -90,35 +90,35 @@ class Examiner:
         for summary in summaries:
             stacks = iter(summary.elapsed_ms.items())
             _, old_ms = next(stacks, ("", 0.0))
-            endpoint = name_of(summary.method, summary.target)
             for shadow, new_ms in stacks:
-                pair = pair_of(Pair(endpoint, shadow))
-                pair.outcomes["equal"] += 1
+                pair = pair_of(name_of(summary.method, summary.target), shadow)
+                pair.outcome("equal")
                 pair.latency.add(old_ms, new_ms)
         self.tally.totals["judged"] += len(summaries)
         self.tally.totals["equal"] += len(summaries)
 
     def _exchange(self, exchange: Exchange) -> Outcome:
         """Judge every pair first, count afterwards: what raises has then counted nothing."""
+        answers, primary = exchange.answers, exchange.primary
+        old = answers[primary]
+        judged = [(shadow, *self._pair(exchange, shadow)) for shadow in answers if shadow != primary]
         endpoint = self._endpoints.of(exchange.request.method, exchange.request.target)
-        judged = [
-            (Pair(endpoint, shadow), *self._pair(exchange, shadow))
-            for shadow in exchange.answers
-            if shadow != exchange.primary
-        ]
         gravest = 0
-        places: list[tuple[PlaceKey, Judged]] = []
-        for pair, found, outcome in judged:
-            gravest = max(gravest, GRAVITY.index(outcome))
-            self._count(exchange, pair, outcome)
+        places: list[tuple[Place, Judged]] = []
+        for shadow, found, outcome in judged:
+            gravest = max(gravest, GRAVITY[outcome])
+            pair = self.tally.pair(endpoint, shadow)
+            pair.outcome(outcome)
+            new = answers[shadow]
+            if isinstance(old, Reply) and isinstance(new, Reply):
+                pair.latency.add(old.elapsed_ms, new.elapsed_ms)
             if found:
-                asked = bool(exchange.again)
-                places += self.tally.differences(pair, found, asked, exchange.at, self._limits).items()
+                places += pair.differences(found, bool(exchange.again), exchange.at, self._limits)
         if places:
             sample = self._sample(exchange, places)
             if self._ships:
                 self._event(exchange, places, sample)
-        return GRAVITY[gravest]
+        return OUTCOMES[gravest]
 
     def _pair(self, exchange: Exchange, shadow: str) -> tuple[list[Judged], Outcome]:
         old, new = exchange.answers[exchange.primary], exchange.answers[shadow]
@@ -131,30 +131,23 @@ class Examiner:
             return None  # a primary that gave no second answer tells nothing
         return again(compare(first, old, self._rules), compare(old, new, self._rules))
 
-    def _count(self, exchange: Exchange, pair: Pair, outcome: Outcome) -> None:
-        counts = self.tally.pair(pair)
-        counts.outcomes[outcome] += 1
-        old, new = exchange.answers[exchange.primary], exchange.answers[pair.shadow]
-        if isinstance(old, Reply) and isinstance(new, Reply):
-            counts.latency.add(old.elapsed_ms, new.elapsed_ms)
-
-    def _sample(self, exchange: Exchange, places: list[tuple[PlaceKey, Judged]]) -> str:
+    def _sample(self, exchange: Exchange, places: list[tuple[Place, Judged]]) -> str:
         """Keep the exchange where a place still wants examples; answers its ID, or nothing."""
         kept, wanted = self._kept, self._samples_wanted
-        if all(kept.get(key, 0) >= wanted for key, _ in places) or self._sample_bytes >= MAX_SAMPLE_BYTES:
+        lacking = [(place.key, judged.difference.path) for place, judged in places if kept.get(place.key, 0) < wanted]
+        if not lacking or self._sample_bytes >= MAX_SAMPLE_BYTES:
             return ""
-        lacking = [(key, judged.difference.path) for key, judged in places if kept.get(key, 0) < wanted]
         for key, _ in lacking:
             kept[key] = kept.get(key, 0) + 1
         data = _encode(exchange)
         self._sample_bytes += len(data)
-        sample = Sample(sample_id(exchange.id), exchange.id, exchange.at, places[0][0].endpoint, data, lacking)
+        sample = Sample(sample_id(exchange.id), exchange.id, exchange.at, lacking[0][0].endpoint, data, lacking)
         self.samples.append(sample)
         return sample.id
 
-    def _event(self, exchange: Exchange, places: list[tuple[PlaceKey, Judged]], sample: str) -> None:
-        for key, judged in places[:MAX_EVENTS]:
-            difference = judged.difference
+    def _event(self, exchange: Exchange, places: list[tuple[Place, Judged]], sample: str) -> None:
+        for place, judged in places[:MAX_EVENTS]:
+            key, difference = place.key, judged.difference
             self.events.append(
                 {
                     "at": exchange.at,

@@ -42,12 +42,12 @@ class Gap:
 
     def _couples(self, left: Indices, right: Indices) -> list[tuple[int, int]]:
         if len(left) == len(right):
-            return [(i, j) for i, j in zip(left, right, strict=True) if self._may_be_one(self._old[i], self._new[j])]
+            return [(i, j) for i, j in zip(left, right, strict=True) if self.may_be_one(self._old[i], self._new[j])]
         if len(left) * len(right) > MAX_GAP_CELLS:
-            return list(zip(left, right, strict=False))
+            return [(i, j) for i, j in zip(left, right, strict=False) if self._old[i] != self._new[j]]
         return self._likest(left, right)
 
-    def _may_be_one(self, a: Any, b: Any) -> bool:
+    def may_be_one(self, a: Any, b: Any) -> bool:
         """Whether two unequal members may be one that changed: not, where the key and most of the rest differ."""
         if type(a) is not dict or type(b) is not dict:
             return True
@@ -63,7 +63,7 @@ class Gap:
         old, new = self._old, self._new
         width = len(right)
         likeness = [
-            [_likeness(old[i], new[j]) if self._may_be_one(old[i], new[j]) else 0.0 for j in right] for i in left
+            [_likeness(old[i], new[j]) if self.may_be_one(old[i], new[j]) else 0.0 for j in right] for i in left
         ]
         best = [[0.0] * (width + 1) for _ in range(len(left) + 1)]
         for i in range(len(left) - 1, -1, -1):

@@ -30,7 +30,7 @@ class Minute:
         self._totals.update(tally.totals)
         for (endpoint, shadow), counts in tally.pairs.items():
             self._latency.setdefault(shadow, Paired()).merge(counts.latency)
-            if different := counts.outcomes["different"]:
+            if different := counts.outcomes.get("different"):
                 self._different[endpoint] += different
 
     def event(self, now: float) -> dict[str, Any] | None:

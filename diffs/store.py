@@ -184,10 +184,11 @@ class SqliteStore:
         )
 
     def _pairs(self, tally: Tally) -> None:
-        for pair, counts in tally.pairs.items():
+        for counts in tally.pairs.values():
+            pair = counts.pair
             latency = self._merged(pair, counts.latency)
             sketches = [s.encode() for s in (latency.old, latency.new, latency.delta, latency.ratio)]
-            outcomes = [counts.outcomes[name] for name in OUTCOMES]
+            outcomes = [counts.outcomes.get(name, 0) for name in OUTCOMES]
             self._db.execute(
                 f"INSERT INTO pair VALUES (?, ?, {', '.join('?' * 10)}) ON CONFLICT DO UPDATE SET "
                 + ", ".join(f"{name} = {name} + excluded.{name}" for name in OUTCOMES)
@@ -216,10 +217,7 @@ class SqliteStore:
             " requests = requests + excluded.requests, places = places + excluded.places,"
             " asked = asked + excluded.asked, first_at = min(first_at, excluded.first_at),"
             " last_at = max(last_at, excluded.last_at)",
-            [
-                (*key, p.requests, p.places, p.asked, p.first_at, p.last_at, p.old, p.new)
-                for key, p in tally.places.items()
-            ],
+            [(*p.key, p.requests, p.places, p.asked, p.first_at, p.last_at, p.old, p.new) for p in tally.places()],
         )
 
     def _samples(self, samples: list[Sample]) -> None:

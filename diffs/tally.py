@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Final, NamedTuple
 
 from understudy.diffs.classify import Judged
-from understudy.diffs.difference import excerpt, general
+from understudy.diffs.difference import Difference, excerpt, general
 from understudy.diffs.sketch import Paired
 
 MAX_PLACES: Final = 300  # (path, kind, class) of one endpoint; beyond it they are counted at the path `(other)`
@@ -38,9 +38,10 @@ class PlaceKey(NamedTuple):
 class Place:
     """The counts of a place since the last commit, and an example."""
 
-    __slots__ = ("asked", "first_at", "last_at", "new", "old", "places", "requests")
+    __slots__ = ("asked", "first_at", "key", "last_at", "new", "old", "places", "requests")
 
-    def __init__(self, at: float, old: str, new: str) -> None:
+    def __init__(self, key: PlaceKey, at: float, old: str, new: str) -> None:
+        self.key = key
         self.requests = self.places = self.asked = 0
         self.first_at = self.last_at = at
         self.old, self.new = old, new
@@ -66,13 +67,55 @@ class Limits:
 
 
 class PairTally:
-    """What came of an endpoint's requests to one shadow: how many by outcome, and the latencies."""
+    """What came of an endpoint's requests to one shadow: how many by outcome, latencies, places."""
 
-    __slots__ = ("latency", "outcomes")
+    __slots__ = ("latency", "outcomes", "pair", "places")
 
-    def __init__(self) -> None:
-        self.outcomes: Counter[str] = Counter()
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+        self.outcomes: dict[str, int] = {}
         self.latency = Paired()
+        self.places: dict[tuple[str, str, str], Place] = {}
+
+    def outcome(self, name: str, times: int = 1) -> None:
+        """Count how a pair of answers came out."""
+        self.outcomes[name] = self.outcomes.get(name, 0) + times
+
+    def differences(self, judged: list[Judged], asked: bool, at: float, limits: Limits) -> list[tuple[Place, Judged]]:
+        """Count one request's differences; answers the places they fall into, with the first difference of each.
+
+        `asked` says that the request was asked again, `at` when it was made (unix seconds).
+        """
+        firsts: list[tuple[Place, Judged]] = []
+        seen: set[int] = set()
+        for verdict in judged:
+            found, name = verdict
+            key = (general(found.path), found.kind, name)
+            place = self.places.get(key)
+            if place is None:
+                place = self._begin(key, found, at, limits)
+            place.places += 1
+            if id(place) in seen:
+                continue
+            seen.add(id(place))
+            firsts.append((place, verdict))
+            place.requests += 1
+            place.asked += asked
+            if at > place.last_at:
+                place.last_at = at
+            elif at < place.first_at:
+                place.first_at = at
+        return firsts
+
+    def _begin(self, key: tuple[str, str, str], found: Difference, at: float, limits: Limits) -> Place:
+        bounded = limits.bounded(PlaceKey(*self.pair, *key))
+        place = self.places.get(bounded[2:])
+        if place is None:
+            place = Place(bounded, at, excerpt(found.old), excerpt(found.new))
+            self.places[bounded[2:]] = place
+        if len(self.places) < MAX_PLACES * 2:
+            self.places[key] = place  # the next one like it is found at once
+        return place
 
 
 class Tally:
@@ -80,35 +123,15 @@ class Tally:
 
     def __init__(self) -> None:
         self.totals: Counter[str] = Counter()
-        self.pairs: dict[Pair, PairTally] = {}
-        self.places: dict[PlaceKey, Place] = {}
+        self.pairs: dict[tuple[str, str], PairTally] = {}
 
-    def pair(self, pair: Pair) -> PairTally:
+    def pair(self, endpoint: str, shadow: str) -> PairTally:
         """The counts of a pair, to add to."""
-        found = self.pairs.get(pair)
+        found = self.pairs.get((endpoint, shadow))
         if found is None:
-            found = self.pairs[pair] = PairTally()
+            found = self.pairs[endpoint, shadow] = PairTally(Pair(endpoint, shadow))
         return found
 
-    def differences(
-        self, pair: Pair, judged: list[Judged], asked: bool, at: float, limits: Limits
-    ) -> dict[PlaceKey, Judged]:
-        """Count one request's differences; answers the places they fall into, with the first difference of each.
-
-        `asked` says that the request was asked again, `at` when it was made (unix seconds).
-        """
-        firsts: dict[PlaceKey, Judged] = {}
-        for verdict in judged:
-            found = verdict.difference
-            key = limits.bounded(PlaceKey(pair.endpoint, pair.shadow, general(found.path), found.kind, verdict.name))
-            place = self.places.get(key)
-            if place is None:
-                place = self.places[key] = Place(at, excerpt(found.old), excerpt(found.new))
-            place.places += 1
-            if key not in firsts:
-                firsts[key] = verdict
-                place.requests += 1
-                place.asked += asked
-                place.last_at = max(place.last_at, at)
-                place.first_at = min(place.first_at, at)
-        return firsts
+    def places(self) -> list[Place]:
+        """Every place that was counted, once."""
+        return list({id(p): p for pair in self.pairs.values() for p in pair.places.values()}.values())

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from understudy.config import Settings, Stack
-from understudy.diffs.judge import Judge
+from understudy.diffs.judge import Judge, prepare
 from understudy.diffs.store import SqliteStore
 from understudy.exchange import Equals, Exchange, Record, Reply, Request, Summary
 from understudy.recording import MAGIC, SegmentName, Start, frame
@@ -137,6 +137,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=30_000, help="pairs of 1 KB; the others in proportion")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    prepare()
     cases = {
         "json_1kb": small(options.pairs),
         "json_100kb": large(max(20, options.pairs // 150)),
@@ -145,7 +146,9 @@ def main() -> None:
     }
     figures = {name: measure(records) for name, records in cases.items()}
     if options.json:
-        print(json.dumps({name: {"per_s": round(rate), "cpu_us": round(us, 2)} for name, (rate, us) in figures.items()}))
+        print(
+            json.dumps({name: {"per_s": round(rate), "cpu_us": round(us, 2)} for name, (rate, us) in figures.items()})
+        )
         return
     for name, (rate, us) in figures.items():
         print(f"{name:12} {rate:12,.0f}/s {us:12.2f} us CPU each")

@@ -14,16 +14,15 @@ from __future__ import annotations
 import hmac
 import logging
 import os
+import socket
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from aiohttp import web
 
-from understudy.configfile import address
 from understudy.errors import StartError
-from understudy.proxy import metrics
+from understudy.proxy import files, metrics
 
 if TYPE_CHECKING:
     from understudy.proxy.supervisor import Supervisor
@@ -44,23 +43,18 @@ class Control:
         self._supervisor = supervisor
         self._runners: list[web.AppRunner] = []
 
-    async def start(self) -> None:
-        """Answer from now on. Raises StartError."""
+    async def start(self, listening: socket.socket | None) -> None:
+        """Answer from now on, over TCP on the socket that is listening already. Raises StartError."""
         settings = self._supervisor.settings
         path = settings.control_socket
-        path.unlink(missing_ok=True)
-        await web.UnixSite(await self._runner(""), str(path)).start()
-        os.chmod(path, 0o600)
-        if not settings.proxy.control:
-            return
-        host, port = address(settings.proxy.control)
         try:
-            await web.TCPSite(await self._runner(_token(settings.proxy.token_file)), host, port).start()
+            path.unlink(missing_ok=True)
+            await web.UnixSite(await self._runner(""), str(path)).start()
+            os.chmod(path, 0o600)
         except OSError as error:
-            raise StartError(
-                f"proxy.control: {settings.proxy.control}: {error.strerror or error}",
-                "choose another address in [proxy] control, or empty for none",
-            ) from error
+            raise StartError(f"{path}: {error.strerror or error}") from error
+        if listening is not None:
+            await web.SockSite(await self._runner(files.token(settings)), listening).start()
 
     async def stop(self) -> None:
         """Answer no more."""
@@ -121,18 +115,6 @@ def _guard(token: str) -> Any:
         return await handler(request)
 
     return guard
-
-
-def _token(file: str) -> str:
-    if not file:
-        return ""
-    try:
-        token = Path(file).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise StartError(f"proxy.token_file: {file}: {error.strerror}") from error
-    if not token:
-        raise StartError(f"proxy.token_file: {file}: is empty", "`openssl rand -hex 32 > FILE` makes a token")
-    return token
 
 
 def _json(value: object, status: int = 200) -> web.Response:

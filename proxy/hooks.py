@@ -36,6 +36,13 @@ class Hooks:
         self._on_exchange: Callable[..., Any] | None = getattr(module, "on_exchange", None)
         self.failures = 0
 
+    @classmethod
+    def refusing(cls) -> Hooks:
+        """In the place of hooks that can't be had: no request is mirrored."""
+        hooks = cls()
+        hooks._select = lambda request: False
+        return hooks
+
     @property
     def selects(self) -> bool:
         """Whether `select` must be asked."""
@@ -102,7 +109,7 @@ def load(file: str) -> Hooks:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SettingsError(f"hooks: {file}: {type(error).__name__}: {error}") from error
     if not any(callable(getattr(module, name, None)) for name in NAMES):
         raise SettingsError(f"hooks: {file}: defines none of {', '.join(NAMES)}")

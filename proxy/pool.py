@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import ssl
 import time
@@ -12,8 +13,11 @@ from urllib.parse import urlsplit
 
 from understudy.config import Stack
 from understudy.errors import SettingsError
+from understudy.proxy import files
 from understudy.proxy.head import ReplyHead
 from understudy.proxy.upstream import Upstream
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -75,7 +79,8 @@ class Pool:
         self._idle: list[Upstream] = []
         self._max_idle = stack.max_idle
         self._connect_s = connect_s
-        self._addresses = [_address(url, stack) for url in stack.addresses()]
+        tls = _tls(name, stack)
+        self._addresses = [_address(url, tls) for url in stack.addresses()]
         self._turn = 0
         self.now = time.monotonic()  # as of the last sweep: what is idle needs no finer clock
 
@@ -153,16 +158,18 @@ class Pool:
         self._idle.clear()
 
 
-def _address(url: str, stack: Stack) -> _Address:
+def _address(url: str, tls: ssl.SSLContext | None) -> _Address:
     parts = urlsplit(url)
     assert parts.hostname
     if parts.scheme == "http":
         return _Address(parts.hostname, parts.port or 80, None)
+    return _Address(parts.hostname, parts.port or 443, tls)
+
+
+def _tls(name: str, stack: Stack) -> ssl.SSLContext | None:
+    """A worker that replaces another must come up whatever has happened to the files since the start."""
     try:
-        context = ssl.create_default_context(cafile=stack.ca_file or None)
-    except OSError as error:
-        raise SettingsError(f"stacks: ca_file: {stack.ca_file}: {error}") from error
-    if not stack.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return _Address(parts.hostname, parts.port or 443, context)
+        return files.stack_tls(name, stack)
+    except SettingsError as error:
+        log.error("this stack can't be asked: %s", error, extra={"stack": name})
+        return files.trusting_nobody()

@@ -11,6 +11,7 @@ The end of the channel means that the supervisor is gone: the worker drains and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 import socket
@@ -32,7 +33,11 @@ REPORT_S = 1.0
 async def serve(sock: socket.socket) -> None:
     """Be a worker until told to stop, or until the supervisor is gone."""
     reader, writer = await asyncio.open_connection(sock=sock, limit=16 << 20)
-    first = channel.decode(await reader.readline())
+    line = await reader.readline()
+    if not line:  # the supervisor ended before it said anything
+        writer.close()
+        return
+    first = channel.decode(line)
     settings = channel.settings_in(first)
     assert settings is not None
     logs.setup(settings.log.level, settings.log.json)
@@ -44,6 +49,8 @@ async def serve(sock: socket.socket) -> None:
     within_s = await _obey(worker, reader, writer, settings)
     await worker.drain(within_s)
     writer.write(channel.encode({"stats": worker.stats()}))
+    with contextlib.suppress(ConnectionError):
+        await writer.drain()
     writer.close()
 
 
@@ -56,6 +63,7 @@ async def _obey(
         if "stop" in message:
             return float(message["stop"])
         if reloaded := channel.settings_in(message):
+            logs.setup(reloaded.log.level, reloaded.log.json)
             try:
                 worker.reload(reloaded)
             except UnderstudyError as error:
@@ -67,6 +75,8 @@ async def _obey(
 async def _report(worker: Worker, writer: asyncio.StreamWriter) -> None:
     while True:
         await asyncio.sleep(REPORT_S)
+        if writer.is_closing():  # the supervisor is gone
+            return
         writer.write(channel.encode({"stats": worker.stats()}))
 
 
@@ -77,7 +87,7 @@ def main() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         uvloop.run(serve(channel.socket_from_environment()))
-    except (UnderstudyError, msgspec.ValidationError) as error:
+    except (UnderstudyError, OSError, msgspec.MsgspecError) as error:
         log.error("the worker can't start: %s", error)
         sys.exit(1)
 

@@ -21,21 +21,41 @@ from typing import Any
 
 import msgspec
 
-from understudy import channel
+from understudy import channel, logs
 from understudy.config import Settings
 from understudy.configfile import Address, listen_addresses
+from understudy.configfile import address as parse_address
 from understudy.errors import StartError, UnderstudyError
-from understudy.proxy import counts, listeners
+from understudy.proxy import counts, files, listeners
 from understudy.proxy.control import Control
 from understudy.proxy.counts import WorkerStats
-from understudy.proxy.worker import Rules, mask_key
+from understudy.proxy.worker import Rules
 from understudy.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-RESTART_S = 0.2  # at least so long between two lives of a child that keeps dying
 START_S = 20.0
+KILLED_S = 5.0  # how long the end of a killed process may take
 RELOADABLE = ("mirror", "masks", "compare", "hooks", "log")
+
+
+class Patience:
+    """How long a child that died waits for its next life: longer each time that it dies young."""
+
+    FIRST_S = 0.2
+    LONGEST_S = 10.0  # starting Python costs half a second of a core, so a hopeless child costs a twentieth of one
+    YOUNG_S = 10.0
+
+    def __init__(self) -> None:
+        self._pause_s = self.FIRST_S
+
+    def after(self, lived_s: float) -> float:
+        """The pause after a life of this length; a life that was long enough makes up for those before."""
+        if lived_s >= self.YOUNG_S:
+            self._pause_s = self.FIRST_S
+        pause_s = self._pause_s
+        self._pause_s = min(2 * pause_s, self.LONGEST_S)
+        return max(0.0, pause_s - lived_s)
 
 
 class Child:
@@ -46,44 +66,64 @@ class Child:
         self.argv = argv
         self.process: asyncio.subprocess.Process | None = None
         self.ready = asyncio.Event()
+        self.stopping = asyncio.Event()
         self.stats: dict[str, Any] = {}
         self.lives = 0
         self._writer: asyncio.StreamWriter | None = None
+        self._farewell: object = None
 
-    async def start(self, first: dict[str, Any], fds: tuple[int, ...] = ()) -> asyncio.StreamReader:
-        """Begin a life: the process, its channel, and the first message."""
+    async def live(self, first: dict[str, Any], fds: tuple[int, ...] = ()) -> int:
+        """One life, from the process's start to its end: its exit code. Raises OSError where it can't be started."""
+        reader = await self._begin(first, fds)
+        assert self.process is not None
+        try:
+            with contextlib.suppress(ConnectionError):
+                while line := await reader.readline():
+                    self._heard(channel.decode(line))
+            return await self.process.wait()
+        finally:
+            self.ready.clear()
+            if self._writer is not None:
+                self._writer.close()
+
+    async def _begin(self, first: dict[str, Any], fds: tuple[int, ...]) -> asyncio.StreamReader:
         ours, theirs = socket.socketpair()
-        with theirs:
-            environment = {**os.environ, channel.FD_VARIABLE: str(theirs.fileno())}
-            self.process = await asyncio.create_subprocess_exec(
-                *self.argv, pass_fds=(theirs.fileno(), *fds), env=environment, stdin=asyncio.subprocess.DEVNULL
-            )
-        reader, self._writer = await asyncio.open_connection(sock=ours, limit=16 << 20)
+        try:
+            with theirs:
+                self.process = await asyncio.create_subprocess_exec(
+                    *self.argv,
+                    pass_fds=(theirs.fileno(), *fds),
+                    env={**os.environ, channel.FD_VARIABLE: str(theirs.fileno())},
+                    stdin=asyncio.subprocess.DEVNULL,
+                    start_new_session=True,  # Ctrl-C goes to the terminal's whole group, and stopping is our business
+                )
+            reader, self._writer = await asyncio.open_connection(sock=ours, limit=16 << 20)
+        except BaseException:
+            ours.close()
+            raise
         self.lives += 1
         self.send(first)
+        if self.stopping.is_set():
+            self.send(self._farewell)
         return reader
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        self.stats = message.get("stats", self.stats)
+        if "ready" in message:
+            self.ready.set()
+        if "refused" in message:
+            log.error("a reload was refused", extra={"child": self.name, "why": message["refused"]})
 
     def send(self, message: object) -> None:
         """Tell the child something; one that is gone will be told anew when it is back."""
         if self._writer is not None and not self._writer.is_closing():
             self._writer.write(channel.encode(message))
 
-    async def follow(self, reader: asyncio.StreamReader) -> int:
-        """Take in what it reports until it ends; its exit code."""
-        assert self.process is not None
-        with contextlib.suppress(ConnectionError):
-            while line := await reader.readline():
-                message = channel.decode(line)
-                self.stats = message.get("stats", self.stats)
-                if "ready" in message:
-                    self.ready.set()
-                if "refused" in message:
-                    log.error("a reload was refused", extra={"child": self.name, "why": message["refused"]})
-        code = await self.process.wait()
-        self.ready.clear()
-        if self._writer is not None:
-            self._writer.close()
-        return code
+    def stop(self, farewell: object) -> None:
+        """Tell it to end in order, and that this was its last life."""
+        self._farewell = farewell
+        self.stopping.set()
+        self.send(farewell)
 
     def kill(self) -> None:
         """End it at once."""
@@ -100,7 +140,7 @@ class Supervisor:
         self.settings = settings
         self._reload = reload
         self._tasks = Tasks()
-        self._mask_key = mask_key(settings)
+        self._mask_key = files.mask_key(settings)
         number = os.cpu_count() or 1 if settings.proxy.workers == "auto" else settings.proxy.workers
         worker = [sys.executable, "-m", "understudy.proxy.process"]
         self.workers = [Child(f"worker {index}", worker) for index in range(number)]
@@ -112,7 +152,12 @@ class Supervisor:
         self.started_at = time.time()
         self._handover: asyncio.Server | None = None
         self._control = Control(self)
+        self._control_socket: socket.socket | None = None
         self._predecessor: socket.socket | None = None
+        self._succeeded = False
+        self._keepers: dict[str, asyncio.Task[None]] = {}
+        self._stillborn = asyncio.Event()
+        self._serving = False
 
     # --- life
 
@@ -123,22 +168,29 @@ class Supervisor:
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         _make_state(self.settings)
+        files.examine(self.settings)
         Rules(self.settings, self._mask_key)  # a wrong hooks file is told now, once, and not by every worker
-        await self._bind()
         try:
+            await self._bind()
             for index, worker in enumerate(self.workers):
-                self._tasks.start(self._keep_worker(index, worker), worker.name)
+                self._keep(worker, index)
             await self._all_ready()
-            await self._relieve_predecessor()
-            await self._control.start()
-            self._handover = await asyncio.start_unix_server(self._hand_over, self._handover_path)
-            os.chmod(self._handover_path, 0o600)
-            for companion in self.companions:
-                self._tasks.start(self._keep_companion(companion), companion.name)
-            log.info("serving", extra={"listen": self._listening(), "control": self.settings.proxy.control or "none"})
+            if not self._stopping.is_set():
+                await self._serve()
             await self._stopping.wait()
         finally:
             await self._end()
+
+    async def _serve(self) -> None:
+        """Users are being served: relieve the predecessor, and take its other parts over."""
+        self._serving = True
+        await self._relieve_predecessor()
+        await self._control.start(self._control_socket)
+        self._handover = await asyncio.start_unix_server(self._hand_over, self._handover_path)
+        os.chmod(self._handover_path, 0o600)
+        for companion in self.companions:
+            self._keep(companion)
+        log.info("serving", extra={"listen": self._listening(), "control": self.settings.proxy.control or "none"})
 
     def stop(self) -> None:
         """Drain and end; at once when told twice."""
@@ -148,33 +200,35 @@ class Supervisor:
         self._stopping.set()
 
     async def _end(self) -> None:
+        self._stopping.set()
         self.draining = True
         self._close_sockets()
         within_s = self.settings.proxy.drain_ms / 1e3
-        for worker in self.workers:
-            worker.send({"stop": within_s})
-        await self._ended(self.workers, within_s + 10.0)
+        await self._stop(self.workers, {"stop": within_s}, within_s + 10.0)
         await self._stop_companions()
         await self._control.stop()
         if self._handover is not None:
             self._handover.close()
-            Path(self._handover_path).unlink(missing_ok=True)
+            if not self._succeeded:  # else it's the successor's by now
+                Path(self._handover_path).unlink(missing_ok=True)
         await self._tasks.stop()
         log.info("ended", extra={"received": self.totals().requests["received"]})
 
     async def _stop_companions(self) -> None:
-        for companion in self.companions:
-            companion.send({"stop": True})
-        await self._ended(self.companions, 10.0)
+        await self._stop(self.companions, {"stop": True}, 10.0)
 
-    async def _ended(self, children: list[Child], within_s: float) -> None:
-        """Wait for children that were told to end, and kill those that do not."""
-        living = [child for child in children if child.process is not None and child.process.returncode is None]
-        waits = [self._tasks.start(child.process.wait(), f"end of {child.name}") for child in living if child.process]
-        if waits:
-            await asyncio.wait(waits, timeout=within_s)
-        for child in living:
-            child.kill()
+    async def _stop(self, children: list[Child], farewell: object, within_s: float) -> None:
+        """Tell children to end, kill those that do not, and take in the last of what they report."""
+        for child in children:
+            child.stop(farewell)
+        keepers = [self._keepers[child.name] for child in children if child.name in self._keepers]
+        if not keepers:
+            return
+        _, late = await asyncio.wait(keepers, timeout=within_s)
+        if late:
+            for child in children:
+                child.kill()
+            await asyncio.wait(late, timeout=KILLED_S)
 
     def _close_sockets(self) -> None:
         for sock in self._sockets:
@@ -188,14 +242,23 @@ class Supervisor:
         return str(self.settings.state / "handover.sock")
 
     async def _bind(self) -> None:
-        """Take over a predecessor's sockets where there is one; bind what is missing."""
+        """Take over a predecessor's sockets where there is one; bind what is missing, that of the API too."""
         inherited = await self._ask_predecessor()
-        for address in listen_addresses(self.settings):
-            mine = [sock for sock in inherited if _is_at(sock, address)]
-            self._sockets += listeners.bind(address, len(self.workers), mine)
-        for sock in inherited:
-            if sock not in self._sockets:
-                sock.close()
+        taken: list[socket.socket] = []
+        try:
+            for address in listen_addresses(self.settings):
+                mine = [sock for sock in inherited if listeners.is_at(sock, address)]
+                taken += mine
+                self._sockets += listeners.bind("proxy.listen", address, len(self.workers), mine)
+            if self.settings.proxy.control:
+                address = parse_address(self.settings.proxy.control)
+                mine = [sock for sock in inherited if listeners.is_at(sock, address)]
+                taken += mine
+                (self._control_socket,) = listeners.bind("proxy.control", address, 1, mine)
+        finally:
+            for sock in inherited:
+                if sock not in taken:
+                    sock.close()
 
     async def _ask_predecessor(self) -> list[socket.socket]:
         answer = await asyncio.to_thread(listeners.ask_for_sockets, Path(self._handover_path), 5.0)
@@ -217,25 +280,28 @@ class Supervisor:
         self._predecessor = None
 
     async def _hand_over(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """A successor asks for the sockets; once it serves, we drain."""
+        """A successor asks for the sockets; once it serves, we drain. One successor is enough."""
         try:
-            if await reader.readline() != b"take over\n":
+            if await reader.readline() != b"take over\n" or self._succeeded:
                 return
             channel_socket = writer.get_extra_info("socket")
             duplicate = socket.socket(fileno=os.dup(channel_socket.fileno()))
+            control = [self._control_socket] if self._control_socket is not None else []
             with duplicate:
-                listeners.hand_over(duplicate, self._sockets)
-            if await reader.readline() != b"ready\n":
+                listeners.hand_over(duplicate, [*self._sockets, *control])
+            if await reader.readline() != b"ready\n" or self._succeeded:
                 log.warning("a successor asked for the port and did not come up")
                 return
             log.info("a successor is serving: draining")
-            self.draining = True
+            self._succeeded = self.draining = True
             await self._stop_companions()
             await self._control.stop()
             Path(self._handover_path).unlink(missing_ok=True)
             writer.write(b"closed\n")
             await writer.drain()
             self._stopping.set()
+        except ConnectionError:
+            log.warning("a successor asked for the port and went away")
         finally:
             writer.close()
 
@@ -244,41 +310,59 @@ class Supervisor:
 
     # --- children
 
-    async def _keep_worker(self, index: int, worker: Child) -> None:
-        """Give a worker one life after another until we stop."""
-        while not self._stopping.is_set():
+    def _keep(self, child: Child, index: int | None = None) -> None:
+        self._keepers[child.name] = self._tasks.start(self._lives(child, index), child.name)
+
+    async def _lives(self, child: Child, index: int | None) -> None:
+        """Give a child one life after another until it is told to stop; `index` is a worker's."""
+        patience = Patience()
+        while not child.stopping.is_set():
             began = time.monotonic()
-            mine = self._sockets[index :: len(self.workers)]
-            fds = tuple(sock.fileno() for sock in mine)
-            reader = await worker.start({**self._first_message(), "listen": fds}, fds)
-            code = await worker.follow(reader)
-            if worker.stats:
-                self._dead.append(msgspec.convert(worker.stats, WorkerStats))
-                worker.stats = {}
-            if self._stopping.is_set() or self.draining:
+            code = await self._life(child, index)
+            if child.stopping.is_set():
                 return
-            log.error("a worker died and is replaced", extra={"child": worker.name, "exit": code})
-            await asyncio.sleep(max(0.0, began + RESTART_S - time.monotonic()))
-
-    async def _keep_companion(self, companion: Child) -> None:
-        while not self._stopping.is_set():
-            reader = await companion.start(self._first_message())
-            code = await companion.follow(reader)
-            if self._stopping.is_set() or self.draining:
+            if not self._serving:
+                self._stillborn.set()
                 return
-            log.error("a companion died and is replaced", extra={"child": companion.name, "exit": code})
-            await asyncio.sleep(RESTART_S)
+            pause_s = patience.after(time.monotonic() - began)
+            kind = "companion" if index is None else "worker"
+            again = {"again_in_s": round(pause_s, 1)} if pause_s else {}
+            log.error(f"a {kind} died and is replaced", extra={"child": child.name, "exit": code, **again})
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await child.stopping.wait()
 
-    def _first_message(self) -> dict[str, Any]:
-        return {"settings": self.settings, "mask_key": self._mask_key.hex()}
+    async def _life(self, child: Child, index: int | None) -> int | str:
+        """One life: its exit code, or why it never began. What a worker counted stays in the sum."""
+        first: dict[str, Any] = {"settings": self.settings, "mask_key": self._mask_key.hex()}
+        fds: tuple[int, ...] = ()
+        if index is not None:
+            fds = tuple(sock.fileno() for sock in self._sockets[index :: len(self.workers)])
+            first["listen"] = fds
+        try:
+            return await child.live(first, fds)
+        except OSError as error:  # no memory, too many processes: it may be better later
+            return str(error)
+        finally:
+            if index is not None and child.stats:
+                self._dead.append(msgspec.convert(child.stats, WorkerStats))
+                child.stats = {}
 
     async def _all_ready(self) -> None:
-        try:
-            async with asyncio.timeout(START_S):
-                for worker in self.workers:
-                    await worker.ready.wait()
-        except TimeoutError:
-            raise StartError("the workers did not come up", "their own messages stand above") from None
+        """Wait until all workers serve, or we are told to stop. Raises StartError where one dies at its start."""
+        ready = self._tasks.start(self._each_ready(), "workers coming up")
+        events = (self._stillborn, self._stopping)
+        others = [self._tasks.start(event.wait(), "an end before the beginning") for event in events]
+        await asyncio.wait([ready, *others], timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
+        came_up = ready.done()
+        for task in (ready, *others):
+            task.cancel()
+        if not came_up and not self._stopping.is_set():
+            raise StartError("the workers did not come up", "their own messages stand above")
+
+    async def _each_ready(self) -> None:
+        for worker in self.workers:
+            await worker.ready.wait()
 
     # --- orders
 
@@ -298,6 +382,7 @@ class Supervisor:
         if fixed:
             log.warning("takes effect at the next start", extra={"changed": ", ".join(fixed)})
         changed = {name: getattr(settings, name) for name in RELOADABLE}
+        logs.setup(settings.log.level, settings.log.json)
         self._apply(msgspec.structs.replace(self.settings, **changed))
         log.info("settings reloaded")
 
@@ -346,10 +431,6 @@ class Supervisor:
             "uptime_s": round(time.time() - self.started_at, 1),
             "workers": workers,
         }
-
-
-def _is_at(sock: socket.socket, address: Address) -> bool:
-    return listeners.local_address(sock) == (address.host, address.port)
 
 
 def _make_state(settings: Settings) -> None:

@@ -211,7 +211,10 @@ class Turn(Heard):
         """Call: the whole reply."""
         self.worker.primary_timer.stop(self)
         self._upstream = None
-        self.hear(head, payload, self.worker.max_body_bytes)
+        if self.targets:
+            self.hear(head, payload, self.worker.max_body_bytes)
+        else:
+            self.head = head
         downstream = self.downstream
         if downstream is not None:
             downstream.answer(self, head, wire, payload)

@@ -14,14 +14,14 @@ import os
 import resource
 import secrets
 import socket
-import ssl
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from understudy.config import Settings
+from understudy.errors import SettingsError
 from understudy.exchange import Answer, Exchange, Summary
+from understudy.proxy import files
 from understudy.proxy import hooks as hooks_file
 from understudy.proxy.again import Again, Budget, SecondAsking
 from understudy.proxy.breaker import Breaker
@@ -72,7 +72,7 @@ class Worker:
         self.loop = asyncio.get_running_loop()
         self.settings = settings
         self.mask_key = mask_key
-        self.rules = Rules(settings, mask_key)
+        self.rules = _rules(settings, mask_key)
         self.counts = Counts()
         self.tasks = Tasks()
         self.ledger = Ledger(CAPTURED_BYTES)
@@ -119,7 +119,7 @@ class Worker:
 
     async def serve(self, sockets: list[socket.socket]) -> None:
         """Accept clients on these sockets from now on."""
-        tls = _tls_context(self.settings)
+        tls = files.server_tls(self.settings)
         scheme = b"https" if tls else b"http"
         remembered = self._remembered(scheme)
         for sock in sockets:
@@ -404,6 +404,17 @@ class Worker:
         )
 
 
+def _rules(settings: Settings, mask_key: bytes) -> Rules:
+    """The rules to begin with. The supervisor has tried the hooks; where they are gone since, users are served all the
+    same, and nothing is mirrored.
+    """
+    try:
+        return Rules(settings, mask_key)
+    except SettingsError as error:
+        log.error("nothing is mirrored until a reload finds usable hooks: %s", error)
+        return Rules(settings, mask_key, hooks_file.Hooks.refusing())
+
+
 def _outcome(turn: Turn, asked: Asked) -> str:
     if asked.failure == SHED:
         return "shed"
@@ -412,20 +423,6 @@ def _outcome(turn: Turn, asked: Asked) -> str:
     if asked.failure:
         return "shadow_failed"
     return "equal" if turn.same_as(asked) else "different"
-
-
-def _tls_context(settings: Settings) -> ssl.SSLContext | None:
-    if not settings.proxy.tls_cert:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(settings.proxy.tls_cert, settings.proxy.tls_key)
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
-def mask_key(settings: Settings) -> bytes:
-    """The key of the masks: from its file, or made up and forgotten when Understudy ends."""
-    return Path(settings.masks.key_file).read_bytes() if settings.masks.key_file else secrets.token_bytes(32)
 
 
 def tune_process() -> None:

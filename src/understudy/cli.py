@@ -68,9 +68,11 @@ def init(
 @app.command()
 def check(config: Config = DEFAULT, as_json: Json = False) -> None:
     """Validate a settings file; exit 2 where it is wrong."""
+    from understudy.proxy import files
     from understudy.proxy.worker import Rules
 
     settings = load(config)
+    files.examine(settings)
     Rules(settings, b"check")
     if as_json:
         _print_json({"ok": True, "settings": settings})
@@ -177,7 +179,7 @@ def _mount() -> None:
 
 def main() -> None:
     """The command line; errors that a person can act on are told in a line, not as a traceback."""
-    # _mount()
+    _mount()
     sys.exit(guarded(app))
 
 

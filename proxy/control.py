@@ -1,7 +1,7 @@
 """The control API: health, status, metrics, ramp; over TCP and over a socket in the state directory.
 
-Who reaches the socket owns the state directory and may do all. Over TCP the bearer token of `token_file` is asked for where one
-is set, save for /health, which balancers ask.
+Who reaches the socket owns the state directory and may do all. Over TCP the bearer token of `token_file` is asked for
+where one is set, save for /health, which balancers ask.
 
     GET  /health    200 while users are served, 503 while starting or draining
     GET  /status    the buckets, stacks, judge and workers as JSON

@@ -1,7 +1,7 @@
 """The listening sockets: bound by the supervisor, shared with its workers, handed over to its successor.
 
-Each worker has a socket of its own on every address (SO_REUSEPORT), and the supervisor holds all of them: connections that
-arrive while a worker is being replaced wait in its socket's queue. A successor is handed the very sockets
+Each worker has a socket of its own on every address (SO_REUSEPORT), and the supervisor holds all of them: connections
+that arrive while a worker is being replaced wait in its socket's queue. A successor is handed the very sockets
 (SCM_RIGHTS), so that none of the queued connections is lost, as they would be if the old socket were closed.
 """
 

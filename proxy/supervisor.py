@@ -207,6 +207,8 @@ class Supervisor:
         await self._stop(self.workers, {"stop": within_s}, within_s + 10.0)
         await self._stop_companions()
         await self._control.stop()
+        if self._control_socket is not None:
+            self._control_socket.close()
         if self._handover is not None:
             self._handover.close()
             if not self._succeeded:  # else it's the successor's by now
@@ -272,12 +274,15 @@ class Supervisor:
         """We are serving: the predecessor may drain. It answers when its judge and control API have ended."""
         if self._predecessor is None:
             return
+        answer = b""
         with self._predecessor as connection:
             connection.settimeout(30.0)
             with contextlib.suppress(OSError):
                 await asyncio.to_thread(connection.sendall, b"ready\n")
-                await asyncio.to_thread(connection.recv, 16)
+                answer = await asyncio.to_thread(connection.recv, 16)
         self._predecessor = None
+        if answer == b"taken\n":
+            raise StartError("another Understudy took over first", "one for each state_dir is enough")
 
     async def _hand_over(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """A successor asks for the sockets; once it serves, we drain. One successor is enough."""
@@ -289,8 +294,11 @@ class Supervisor:
             control = [self._control_socket] if self._control_socket is not None else []
             with duplicate:
                 listeners.hand_over(duplicate, [*self._sockets, *control])
-            if await reader.readline() != b"ready\n" or self._succeeded:
+            if await reader.readline() != b"ready\n":
                 log.warning("a successor asked for the port and did not come up")
+                return
+            if self._succeeded:
+                writer.write(b"taken\n")
                 return
             log.info("a successor is serving: draining")
             self._succeeded = self.draining = True

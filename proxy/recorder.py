@@ -1,8 +1,9 @@
 """Appends exchanges to segment files from a thread of its own: the loop only ever appends to a list.
 
-What the loop hands over is bounded; beyond the bound, and when the disk does not take it, exchanges go unrecorded and are
-counted, and the user's path never learns of it. When all segments together pass their bound or their age, the oldest
-go; when the disk is full, the oldest of ours go first, and then writing is tried once more.
+What the loop hands over is bounded; beyond the bound, and when the disk does not take it, exchanges go unrecorded and
+are counted, and the user's path never learns of it. When all segments together pass their bound or their age, the
+oldest go; when the disk is full, the oldest of ours go first, and then writing is tried once more. A segment that some
+worker still writes never goes: what it would be told is recorded would be gone.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ from typing import NamedTuple
 
 from understudy.config import Recording
 from understudy.exchange import Equals, Exchange, Summary
-from understudy.recording import MAGIC, SegmentFile, SegmentName, Start, frame, to_drop
+from understudy.recording import MAGIC, SegmentFile, SegmentName, Start, frame, oldest_first, to_drop
 
 log = logging.getLogger(__name__)
 
 SUMMARIES_A_RECORD = 256
+SEGMENTS = 8  # at least so many segments make up max_bytes, so that dropping one leaves most of the evidence
+UNLOCKED_S = 60.0  # an empty segment this old has no writer any more
+TIDY_S = 10.0  # how often a worker without traffic looks for segments that are too old
 
 
 class Batch(NamedTuple):
@@ -47,7 +51,8 @@ class Recorder:
         self._equal_framed = 0
         self._failures = 0
         self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
-        self._held_bytes = 0
+        self._handed_bytes = 0  # by the loop alone, and the next by the thread alone: += is no atomic step
+        self._taken_bytes = 0
         self._max_held_bytes = settings.max_queued_bytes
         self._report = report
         self._writer = _Writer(folder, run, settings)
@@ -90,10 +95,10 @@ class Recorder:
         batch = Batch(b"".join(self._frames), self._equal_framed, self._different, self._failures)
         self._frames, self._frames_bytes = [], 0
         self._equal_framed = self._different = self._failures = 0
-        if self._held_bytes + len(batch.data) > self._max_held_bytes:
+        if self._handed_bytes - self._taken_bytes + len(batch.data) > self._max_held_bytes:
             self._report(batch, False)
             return
-        self._held_bytes += len(batch.data)
+        self._handed_bytes += len(batch.data)
         self._queue.put(batch)
 
     def close(self, timeout_s: float) -> bool:
@@ -112,11 +117,18 @@ class Recorder:
             self._summaries = []
 
     def _write(self) -> None:
-        while (batch := self._queue.get()) is not None:
+        while True:
+            try:
+                batch = self._queue.get(timeout=TIDY_S)
+            except queue.Empty:
+                self._writer.tidy()
+                continue
+            if batch is None:
+                break
             written = self._writer.write(batch)
-            self._held_bytes -= len(batch.data)
+            self._taken_bytes += len(batch.data)
             self._report(batch, written)
-        self._writer.close()
+        self._writer.end()
 
 
 class _Writer:
@@ -128,7 +140,8 @@ class _Writer:
         self._settings = settings
         self._fd = -1
         self._size = 0
-        self._equal = self._different = self._failures = 0
+        self._segment_bytes = min(settings.segment_bytes, settings.max_bytes // SEGMENTS)
+        self._equal = self._different = 0
         self._failed = False
         self.written_bytes = 0
 
@@ -150,18 +163,31 @@ class _Writer:
             self._failed = False
             log.info("recording again")
         self._equal += batch.equal
-        self._different += batch.different
-        self._failures += batch.failures
+        self._different += batch.different + batch.failures  # whoever reads can't tell one from the other
         return True
 
+    def tidy(self) -> None:
+        """Remove what is too old, our own segment too; it would wait for the next one to begin."""
+        try:
+            if self._fd >= 0 and time.time() - os.fstat(self._fd).st_mtime > self._settings.max_age_s:
+                self.close()
+            self._drop_surplus()
+        except OSError as error:
+            log.warning("old segments can't be removed", extra={"folder": str(self._folder), "error": error.strerror})
+
+    def end(self) -> None:
+        """End the last segment. Where somebody removed it, a new one without exchanges tells how many are gone."""
+        with contextlib.suppress(OSError):
+            if self._is_removed():
+                self._begin_segment()
+            self.close()
+
     def _append(self, data: bytes) -> None:
-        if self._fd < 0 or self._size >= self._settings.segment_bytes:
+        if self._fd < 0 or self._size >= self._segment_bytes or self._is_removed():
             self._begin_segment()
         place = self._size
-        view = memoryview(data)
         try:
-            while view:
-                view = view[os.write(self._fd, view) :]
+            self._write_all(data)
         except OSError:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, place)  # no half record before those that may fit later
@@ -169,33 +195,64 @@ class _Writer:
         self._size += len(data)
         self.written_bytes += len(data)
 
+    def _write_all(self, data: bytes) -> None:
+        """os.write may take a part only, as it does on a disk that is nearly full."""
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._fd, view) :]
+
+    def _is_removed(self) -> bool:
+        """Whether our segment is in no folder any more: what is written to it, nobody will read."""
+        return self._fd >= 0 and os.fstat(self._fd).st_nlink == 0
+
     def _begin_segment(self) -> None:
         self.close()
-        self._drop(to_drop(self._segments(), self._settings.max_bytes, self._settings.max_age_s, time.time()))
-        path = self._folder / str(SegmentName(self._run, self._equal + self._different + self._failures))
+        self._folder.mkdir(mode=0o700, exist_ok=True)  # somebody may have removed it
+        self._drop_surplus()
+        path = self._folder / str(SegmentName(self._run, self._equal + self._different))
         # A file of this name can only be one of ours that never got an exchange, so truncating loses nothing.
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._size = 0
         head = MAGIC + frame(Start(self._run, self._equal, self._different, time.time()))
-        os.write(self._fd, head)
+        self._write_all(head)
         self._size = len(head)
+
+    def _drop_surplus(self) -> None:
+        self._drop(to_drop(self._segments(), self._settings.max_bytes, self._settings.max_age_s, time.time()))
 
     def _segments(self) -> list[SegmentFile]:
         found = []
         for path in self._folder.glob("*.seg"):
             with contextlib.suppress(FileNotFoundError):
                 stat = path.stat()
-                found.append(SegmentFile(path, stat.st_size, stat.st_mtime))
+                found.append(SegmentFile(path, stat.st_size, stat.st_mtime, self._is_live(path, stat)))
         return found
+
+    def _is_live(self, path: Path, stat: os.stat_result) -> bool:
+        """Whether a worker still writes a segment: it holds the lock, or is about to take it."""
+        name = SegmentName.of(path)
+        if name is not None and name.run == self._run:
+            return self._fd >= 0 and os.fstat(self._fd).st_ino == stat.st_ino
+        if stat.st_size <= len(
+            MAGIC
+        ):  # nothing is written before the lock is taken, and asking for it might be in the way
+            return time.time() - stat.st_mtime < UNLOCKED_S
+        with path.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
 
     def _make_room(self, needed: int) -> bool:
         """Drop the oldest segments until at least `needed` bytes are free; False where there is nothing to drop."""
-        segments = sorted(self._segments(), key=lambda segment: segment.modified)
         freed = 0
-        while segments and freed < max(needed, self._settings.segment_bytes):
-            self._drop(segments[:1])
-            freed += segments.pop(0).size
+        for segment in oldest_first(self._segments()):
+            if freed >= max(needed, self._segment_bytes):
+                break
+            self._drop([segment])
+            freed += segment.size
         return freed > 0
 
     def _drop(self, segments: list[SegmentFile]) -> None:

@@ -157,19 +157,24 @@ def _decode(payload: bytes) -> Record | Start | None:
 
 
 class SegmentFile(NamedTuple):
-    """A segment on disk, as retention sees it."""
+    """A segment on disk, as retention sees it; a `live` one is still being written."""
 
     path: Path
     size: int
     modified: float
+    live: bool = False
+
+
+def oldest_first(segments: list[SegmentFile]) -> list[SegmentFile]:
+    """The segments that may go, in the order in which they do."""
+    return sorted((s for s in segments if not s.live), key=lambda s: (s.modified, s.path.name))
 
 
 def to_drop(segments: list[SegmentFile], max_bytes: int, max_age_s: float, now: float) -> list[SegmentFile]:
-    """Which segments must go: those too old, then the oldest until the rest fits. The newest always stays."""
-    ordered = sorted(segments, key=lambda s: (s.modified, s.path.name))
-    total = sum(s.size for s in ordered)
+    """Which segments must go: those too old, then the oldest until the rest fits. Those being written always stay."""
+    total = sum(s.size for s in segments)
     dropped = []
-    for segment in ordered[:-1]:
+    for segment in oldest_first(segments):
         if total <= max_bytes and now - segment.modified <= max_age_s:
             break
         dropped.append(segment)

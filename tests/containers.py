@@ -108,15 +108,19 @@ def running(
     volumes: dict[Path, str] | None = None,
     **options: Any,
 ) -> Iterator[Service]:
-    """Run the image that `name` stands for. `port` is published on a port of 127.0.0.1 that outlives a restart."""
+    """Run the image that `name` stands for. `port` is published on a port of 127.0.0.1 that outlives a restart.
+
+    With network_mode="host" `port` is the service's own.
+    """
     container = DockerContainer(image(name)).with_envs(**(environ or {}))
     container.with_kwargs(labels=owned(), **options)
-    published = free_port() if port else 0
+    on_host = options.get("network_mode") == "host"
+    published = port if on_host else free_port()
     if command:
         container.with_command(list(command))
     if network is not None:
         container.with_network(network).with_network_aliases(alias)
-    if port:
+    if port and not on_host:
         container.ports[f"{port}/tcp"] = ("127.0.0.1", published)
     for source, target in (volumes or {}).items():
         container.with_volume_mapping(str(source), target, "ro")

@@ -242,8 +242,8 @@ def main() -> int:
     names = parser.parse_args().name or list(CATALOGUE)
     if unknown := set(names) - set(CATALOGUE):
         parser.error(f"no such image: {', '.join(sorted(unknown))}; there are {', '.join(CATALOGUE)}")
-    wanted = [name for name in names if name not in replacements()]
-    return 0 if all([_provided(name) for name in wanted]) else 1
+    failed = [name for name in names if name not in replacements() and not _provided(name)]
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

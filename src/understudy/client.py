@@ -32,7 +32,7 @@ def ask(settings: Settings, method: str, path: str, body: object = None) -> Any:
     try:
         connection.request(method, path, msgspec.json.encode(body) if body is not None else None, headers)
         response = connection.getresponse()
-        answer = msgspec.json.decode(response.read())
+        raw = response.read()
     except (OSError, http.client.HTTPException) as error:
         raise NotRunningError(
             f"no Understudy answers on {settings.control_socket}",
@@ -40,6 +40,11 @@ def ask(settings: Settings, method: str, path: str, body: object = None) -> Any:
         ) from error
     finally:
         connection.close()
+    try:
+        answer = msgspec.json.decode(raw)
+    except msgspec.DecodeError as error:
+        raise UnderstudyError(f"Understudy answered {response.status} {response.reason}, and not in JSON") from error
     if response.status != 200:
-        raise UnderstudyError(f"Understudy refused: {answer.get('error', response.status)}")
+        why = answer.get("error") if isinstance(answer, dict) else None
+        raise UnderstudyError(f"Understudy refused: {why or response.status}")
     return answer

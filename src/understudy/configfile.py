@@ -23,6 +23,7 @@ from understudy.errors import SettingsError
 
 ENVIRONMENT = "UNDERSTUDY_"
 SOCKET_PATH_BYTES = 107  # sockaddr_un.sun_path without its NUL, unix(7)
+LONGEST_SOCKET = "handover.sock"
 
 
 class Address(NamedTuple):
@@ -51,10 +52,18 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     raw = _read(path)
     try:
         overridden = _override(raw, environ)
-        settings = check(raw, str(path), overridden)
+        settings = _anchored(check(raw, str(path), overridden), path.resolve().parent)
     except RecursionError:
         raise SettingsError(f"{path}: nested too deeply") from None
-    return _anchored(settings, path.resolve().parent)
+    _check_sockets(settings, _Where(str(path), overridden))
+    return settings
+
+
+def _check_sockets(settings: Settings, where: _Where) -> None:
+    """A state directory may be so deep that no socket can be made in it."""
+    longest = SOCKET_PATH_BYTES - len(f"/{LONGEST_SOCKET}")
+    if len(os.fsencode(settings.state)) > longest:
+        raise where.error("state_dir", settings.state_dir, f"a path of at most {longest} bytes, for the sockets in it")
 
 
 def check(raw: dict[str, Any], source: str, overridden: Mapping[str, str] | None = None) -> Settings:
@@ -77,7 +86,7 @@ def address(text: str) -> Address:
     """Take "host:port" apart, "[v6]:port" too. Raises ValueError."""
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not colon or not port.isdigit() or not 0 <= int(port) <= 65_535:
+    if not colon or not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65_535:
         raise ValueError(text)
     return Address(host or "0.0.0.0", int(port))
 
@@ -93,22 +102,34 @@ class _Where(NamedTuple):
     overridden: Mapping[str, str]
 
     def error(self, path: str, given: object, accepted: str) -> SettingsError:
-        return SettingsError(f"{self._place(path)}: {path}: {_shown(given)} given; accepted: {accepted}")
+        return SettingsError(f"{self._place(path)}: {path}: {_shown(given, path)} given; accepted: {accepted}")
 
     def unknown(self, path: str, accepted: str) -> SettingsError:
         return SettingsError(f"{self._place(path)}: {path}: no such key; accepted: {accepted}")
 
     def _place(self, path: str) -> str:
-        return f"environment {self.overridden[path]}" if path in self.overridden else self.source
+        for overridden, variable in self.overridden.items():
+            if path == overridden or path.startswith((f"{overridden}.", f"{overridden}[")):
+                return f"environment {variable}"
+        return self.source
 
 
-def _shown(given: object) -> str:
+def _shown(given: object, path: str) -> str:
     if given is None:
         return "nothing"
-    if isinstance(given, str) and "@" in given and "://" in given:  # a URL's password is a secret
-        given = re.sub(r"//[^/@]*@", "//…@", given)
-    text = repr(given)
+    text = repr(_without_password(given, path))
     return text if len(text) <= 80 else text[:77] + "…"
+
+
+def _without_password(given: object, path: str) -> object:
+    """What was given, without the user and password that a URL in it may carry."""
+    if isinstance(given, list):
+        return [_without_password(member, path) for member in given]
+    if isinstance(given, dict):
+        return {key: _without_password(member, path) for key, member in given.items()}
+    if isinstance(given, str) and ("://" in given or path.startswith("stacks")):
+        return re.sub(r"(?s)^(\w+://)?.*@", r"\1…@", given)
+    return given
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -136,20 +157,35 @@ def _override(raw: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]
                 raise SettingsError(
                     f"environment {variable}: {section} is not a table; accepted: UNDERSTUDY_SECTION__KEY"
                 )
-        table[key] = _toml_value(environ[variable])
+        table[key] = _toml_value(environ[variable], _declared([*sections, key]))
         overridden[".".join([*sections, key])] = variable
     return overridden
+
+
+def _declared(keys: list[str]) -> inspect.Type | None:
+    """The type of the setting at a key path, if there is one."""
+    kind: inspect.Type | None = inspect.type_info(Settings)
+    for key in keys:
+        kind = _bare(kind) if kind else None
+        if isinstance(kind, inspect.StructType):
+            kind = next((f.type for f in kind.fields if f.encode_name == key), None)
+        else:
+            kind = kind.value_type if isinstance(kind, inspect.DictType) else None
+    return _bare(kind) if kind else None
 
 
 _TOP_LEVEL = {f"{ENVIRONMENT.lower()}{name}" for name in ("state_dir", "hooks")}
 
 
-def _toml_value(text: str) -> Any:
-    """A variable's text as TOML reads it (8, true, ["a"]); what isn't TOML is a string."""
+def _toml_value(text: str, kind: inspect.Type | None) -> Any:
+    """A variable's text as TOML reads it (8, true, ["a"]); what isn't TOML is a string, as is 8 where one is wanted."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        document = tomllib.loads(f"value = {text}")
+    except (tomllib.TOMLDecodeError, RecursionError):
         return text
+    if len(document) > 1 or (isinstance(kind, inspect.StrType) and not isinstance(document["value"], str)):
+        return text
+    return document["value"]
 
 
 def _anchored(settings: Settings, folder: Path) -> Settings:
@@ -279,12 +315,6 @@ def _inconsistencies(settings: Settings) -> Iterator[tuple[str, object, str]]:
     yield from _stack_faults(settings)
     yield from _address_faults(settings)
     yield from _pattern_faults(settings)
-    if len(os.fsencode(settings.control_socket.absolute())) > SOCKET_PATH_BYTES:
-        yield (
-            "state_dir",
-            settings.state_dir,
-            f"a path short enough for a socket in it ({SOCKET_PATH_BYTES} bytes in all)",
-        )
     proxy = settings.proxy
     if bool(proxy.tls_cert) != bool(proxy.tls_key):
         yield (
@@ -324,11 +354,11 @@ def _address_faults(settings: Settings) -> Iterator[tuple[str, object, str]]:
     listen = [proxy.listen] if isinstance(proxy.listen, str) else proxy.listen
     if not listen:
         yield "proxy.listen", listen, "at least one address:port"
-    for text in listen:
-        try:
-            address(text)
-        except ValueError:
+    for index, text in enumerate(listen):
+        if not _is_well_formed(text):
             yield "proxy.listen", text, "address:port, such as 0.0.0.0:8080 or [::1]:8080"
+        elif text in listen[:index]:
+            yield "proxy.listen", text, "each address once"
     if not proxy.control:
         return
     try:
@@ -336,8 +366,19 @@ def _address_faults(settings: Settings) -> Iterator[tuple[str, object, str]]:
     except ValueError:
         yield "proxy.control", proxy.control, "address:port, or empty for none"
         return
+    for text in listen:
+        if _is_well_formed(text) and address(text) == control:
+            yield "proxy.control", proxy.control, "another address than proxy.listen, or empty for none"
     if not control.is_loopback and not proxy.token_file:
         yield "proxy.token_file", None, f"a file with a token, since control ({proxy.control}) is not loopback"
+
+
+def _is_well_formed(text: str) -> bool:
+    try:
+        address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _pattern_faults(settings: Settings) -> Iterator[tuple[str, object, str]]:

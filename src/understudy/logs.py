@@ -34,10 +34,16 @@ class TextLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as text; a traceback follows on lines of its own."""
-        extras = "".join(f" {key}={value}" for key, value in _extras(record).items())
+        extras = "".join(f" {key}={_word(value)}" for key, value in _extras(record).items())
         at = time.strftime("%H:%M:%S", time.localtime(record.created))
         line = f"{at} {record.levelname.lower():7} {record.getMessage()}{extras}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _word(value: object) -> str:
+    """A value as one word, quoted where it isn't: what a stranger sends must not look like a line of ours."""
+    text = str(value)
+    return text if text.isprintable() and " " not in text and text else msgspec.json.encode(text).decode()
 
 
 def _extras(record: logging.LogRecord) -> dict[str, object]:

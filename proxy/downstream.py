@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
+import struct
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 MAX_PIPELINED_BYTES = 64 * 1024
 _FAILURE_STATUS = {"timeout": 504}
 _EMPTY_LINE = (b"\r", b"\n")
+_NO_LINGER = struct.pack("ii", 1, 0)
 _TRANSFER_ENCODING = re.compile(rb"(?i)\r\ntransfer-encoding:[^\r\n]*")
 
 
@@ -42,12 +45,14 @@ class Downstream(asyncio.Protocol):
         "_body",
         "_buffer",
         "_closing",
+        "_eof",
         "_held",
         "_lingering",
         "_paused",
         "_prepared",
         "_remaining",
         "_scanner",
+        "_unsent",
         "client_address",
         "id",
         "transport",
@@ -70,7 +75,9 @@ class Downstream(asyncio.Protocol):
         self._held = False  # reading is paused
         self._paused = False  # the client does not take what we write
         self._closing = False  # after the current answer
+        self._eof = False  # the client sends no more
         self._lingering = False
+        self._unsent = 0  # what the client had not taken when it was last looked at
 
     # --- the connection's life
 
@@ -90,25 +97,24 @@ class Downstream(asyncio.Protocol):
         """asyncio: the client is gone."""
         worker = self.worker
         worker.dismiss(self)
-        worker.head_timer.stop(self)
-        worker.idle_timer.stop(self)
-        worker.stall_timer.stop(self)
         turn, self.turn = self.turn, None
         if turn is not None:
             turn.client_lost()
 
     def eof_received(self) -> bool:
         """asyncio: the client sends no more; it may still wait for its answer."""
-        if self.turn is None or self._body or self._lingering:
+        if self._lingering or self._body or (self.turn is None and not self._buffer):
             return False
-        self._closing = True
+        self._eof = True
+        if self.turn is None:
+            self.worker.loop.call_soon(self._read_on)
         return self.transport.get_extra_info("ssl_object") is None
 
     def drain(self) -> None:
         """Close when the current answer is out, or now where there is none."""
         self._closing = True
         if self.turn is None and not self._lingering:
-            self.transport.close()
+            self._close()
 
     def remember_with(self, prepared: Remembered[Prepared]) -> None:
         """The rules have changed: prepare heads anew."""
@@ -173,6 +179,8 @@ class Downstream(asyncio.Protocol):
             self._reject("bare-cr-or-lf", 400)
         elif b"\x00" in data or data[:1] == b"\x16":  # \x16 begins TLS, spoken to a port without it
             self._reject("control-character", 400)
+        elif self._eof:
+            self._close()
         elif data:
             self.worker.head_timer.start_once(self)
             self._buffer = data
@@ -250,7 +258,7 @@ class Downstream(asyncio.Protocol):
         """The primary failed: say so, or, where the answer has begun, break off so that it can't be taken for whole."""
         if turn.head is not None:
             self.turn = None
-            self.transport.abort()
+            self._break_off()
             return
         status = _FAILURE_STATUS.get(reason, 502)
         closing = self._closing or self._body or self.worker.draining or not turn.prepared.head.minor
@@ -261,12 +269,13 @@ class Downstream(asyncio.Protocol):
     def become_tunnel(self, head: ReplyHead, upstream: Upstream, rest: bytes) -> None:
         """The primary switched protocols: from here on bytes only pass through."""
         self.turn = None
+        self._body = False
         self.worker.dismiss(self)
         if self._held:
             self.resume_reading()
         upgrade = b"Connection: Upgrade\r\nUpgrade: %b\r\n\r\n" % head.upgrade
         self.transport.write(head.sent_on + upgrade + rest)
-        tunnel(self.worker, self.transport, upstream, self._buffer)
+        tunnel(self.worker, self.transport, upstream, self._buffer, ended=self._eof)
 
     def _head_bytes(self, turn: Turn, head: ReplyHead) -> bytes:
         if not turn.prepared.head.minor:
@@ -287,22 +296,43 @@ class Downstream(asyncio.Protocol):
     def _turn_over(self) -> None:
         """The answer is out: close, or go on with the next request."""
         self.turn = None
-        if self._closing:
-            if self._body:
+        if self._closing or self._eof:
+            if self._eof and self._buffer and not self._closing:
+                self.worker.loop.call_soon(self._read_on)
+            elif (self._body or self._buffer) and not self._eof:
                 self._linger()
             else:
-                self.transport.close()
+                self._close()
             return
-        self._body = False
         self.worker.idle_timer.start(self)
+        if self._paused:
+            self.hold_reading()  # it shall take its answers before it is heard again
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
         if self._held:
             self.resume_reading()
         if self._buffer:
             self.worker.loop.call_soon(self._read_on)
 
+    def _close(self) -> None:
+        """Close when all is sent; a client that does not take it is not waited for without end."""
+        self.transport.close()
+        self._unsent = self.transport.get_write_buffer_size()
+        if self._unsent:
+            self.worker.stall_timer.start(self)
+
+    def _break_off(self) -> None:
+        """Reset the connection: an answer that ends by close could be taken for whole after an orderly end."""
+        sock = self.transport.get_extra_info("socket")
+        if sock is not None and not self.transport.is_closing():
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self.transport.abort()
+
     def _read_on(self) -> None:
         """Go on with what a pipelining client sent ahead; on a new call stack, however many requests that are."""
-        if self.turn is None and self._buffer and not self.transport.is_closing():
+        if self.turn is None and self._buffer and not self._paused and not self.transport.is_closing():
             data, self._buffer = self._buffer, b""
             self._read_head(data)
 
@@ -320,7 +350,7 @@ class Downstream(asyncio.Protocol):
         self.turn = None
         turn.refuse(reason)
         if turn.head is not None:  # the answer has begun, so there is no room for another
-            self.transport.abort()
+            self._break_off()
         else:
             self._reject(reason, status, counted=True)
 
@@ -348,12 +378,23 @@ class Downstream(asyncio.Protocol):
     def idle_timed_out(self) -> None:
         """No request came over a kept-alive connection for long enough."""
         if self.turn is None and not self._buffer:
-            self.transport.close()
+            self._close()
+
+    def linger_timed_out(self) -> None:
+        """The client was told that the connection ends, and does not end it; what it still takes it may have."""
+        if self.transport.get_write_buffer_size():
+            self.worker.linger_timer.start(self)
+            self.worker.stall_timer.start_once(self)
+        else:
+            self.transport.abort()
 
     def stalled(self) -> None:
         """The client has not taken a byte of its answer for long enough."""
-        if self._paused:
+        before, self._unsent = self._unsent, self.transport.get_write_buffer_size()
+        if self._unsent and self._unsent == before:
             self.transport.abort()
+        elif self._unsent:
+            self.worker.stall_timer.start(self)
 
     # --- back-pressure
 
@@ -378,6 +419,7 @@ class Downstream(asyncio.Protocol):
     def pause_writing(self) -> None:
         """asyncio: the client takes no more."""
         self._paused = True
+        self._unsent = self.transport.get_write_buffer_size()
         self.worker.stall_timer.start(self)
         if self.turn is not None:
             self.turn.hold_reply()
@@ -385,9 +427,13 @@ class Downstream(asyncio.Protocol):
     def resume_writing(self) -> None:
         """asyncio: the client takes again."""
         self._paused = False
+        if self.transport.is_closing() or self._lingering:
+            return
         self.worker.stall_timer.stop(self)
         if self.turn is not None:
             self.turn.resume_reply()
+        else:
+            self._go_on()
 
 
 def error_reply(status: int, reason: str, closing: bool, bodiless: bool = False) -> bytes:

@@ -49,8 +49,10 @@ class TunnelEnd(asyncio.Protocol):
         self._own.close()
 
 
-def tunnel(worker: Worker, client: asyncio.Transport, upstream: Upstream, sent_ahead: bytes) -> None:
-    """Join a client and a primary's connection; `sent_ahead` has already come from the client."""
+def tunnel(
+    worker: Worker, client: asyncio.Transport, upstream: Upstream, sent_ahead: bytes, *, ended: bool = False
+) -> None:
+    """Join a client and a primary's connection; `sent_ahead` has already come from the client, all where it `ended`."""
     primary = upstream.transport
     upstream.call = None
     upstream.pool.open_connections -= 1
@@ -60,3 +62,5 @@ def tunnel(worker: Worker, client: asyncio.Transport, upstream: Upstream, sent_a
     client.set_protocol(to_primary)
     if sent_ahead:
         primary.write(sent_ahead)
+    if ended:
+        to_primary.eof_received()

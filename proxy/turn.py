@@ -303,12 +303,12 @@ class Turn(Heard):
     def hold_reply(self) -> None:
         """The client takes no more of the reply."""
         if self._upstream is not None:
-            self._upstream.transport.pause_reading()
+            self._upstream.hold_reading()
 
     def resume_reply(self) -> None:
         """The client takes more again."""
         if self._upstream is not None:
-            self._upstream.transport.resume_reading()
+            self._upstream.resume_reading()
             self.worker.primary_timer.start(self)
 
     def client_lost(self) -> None:

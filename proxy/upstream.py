@@ -57,6 +57,7 @@ class Upstream(asyncio.Protocol):
         "_answered",
         "_buffer",
         "_head",
+        "_held",
         "_remaining",
         "_scanner",
         "call",
@@ -78,6 +79,7 @@ class Upstream(asyncio.Protocol):
         self._remaining = 0
         self._scanner: ChunkScanner | None = None
         self._answered = False
+        self._held = False  # reading is paused
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: the stack accepted."""
@@ -184,6 +186,8 @@ class Upstream(asyncio.Protocol):
         """The reply is whole: back to the pool, or closed where it can't be used again."""
         self._forget()
         if reusable:
+            if self._held:
+                self.resume_reading()
             self.pool.give_back(self)
         else:
             self.transport.close()
@@ -215,6 +219,18 @@ class Upstream(asyncio.Protocol):
             call.end()
         else:
             self._fail("closed", retryable=self.uses > 1 and not self._answered)
+
+    def hold_reading(self) -> None:
+        """Take no more of the reply."""
+        if not self._held and not self.transport.is_closing():
+            self._held = True
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Take the reply again."""
+        if self._held and not self.transport.is_closing():
+            self._held = False
+            self.transport.resume_reading()
 
     def pause_writing(self) -> None:
         """asyncio: what is to be sent piles up."""

@@ -96,7 +96,7 @@ class Worker:
         self.head_timer: Deadlines[Downstream] = Deadlines(timeouts.client_head / 1e3, Downstream.head_timed_out, now)
         self.idle_timer: Deadlines[Downstream] = Deadlines(timeouts.client_idle / 1e3, Downstream.idle_timed_out, now)
         self.stall_timer: Deadlines[Downstream] = Deadlines(timeouts.client_idle / 1e3, Downstream.stalled, now)
-        self.linger_timer: Deadlines[Downstream] = Deadlines(LINGER_S, lambda client: client.transport.abort(), now)
+        self.linger_timer: Deadlines[Downstream] = Deadlines(LINGER_S, Downstream.linger_timed_out, now)
         self.primary_timer: Deadlines[Turn] = Deadlines(timeouts.primary / 1e3, Turn.timed_out, now)
         self.again_timer: Deadlines[SecondAsking] = Deadlines(self.shadow_timeout_s, SecondAsking.timed_out, now)
         self._connection_ids = itertools.count(1)
@@ -217,7 +217,8 @@ class Worker:
     def dismiss(self, client: Downstream) -> None:
         """A client is gone, or is no business of ours any more."""
         self.clients.discard(client)
-        self.linger_timer.stop(client)
+        for timer in (self.head_timer, self.idle_timer, self.stall_timer, self.linger_timer):
+            timer.stop(client)
 
     def next_connection_id(self) -> str:
         """A name for a client connection, unlike any other's."""

@@ -13,7 +13,7 @@ from peers import Subject
 from processes import cpu_us
 from results import Row, Sample, Spread, median, of, ratio
 from stage import Stage
-from subject import Accounts, Understudy
+from subject import FLUSH_S, Accounts, Understudy
 
 KAGE = 0.235  # kage's requests/s over Envoy's mirror's, measured once on loopback, 1 KB JSON, everything mirrored
 WARM_UP_S = 1
@@ -137,7 +137,7 @@ def _once(
 def _aftermath(understudy: Understudy, outcome: Outcome) -> Aftermath:
     start = time.monotonic()
     accounts = understudy.settle(outcome.requests)
-    return Aftermath(accounts, time.monotonic() - start)
+    return Aftermath(accounts, max(0.0, time.monotonic() - start - FLUSH_S))
 
 
 def _tell(number: int, rounds: int, sample: Sample) -> None:

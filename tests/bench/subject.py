@@ -19,6 +19,7 @@ BUCKETS = (
 )  # fmt: skip
 SHADOWED = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 DRAIN_S = 90.0
+FLUSH_S = 1.2  # workers tell their counts once a second: what stays the same for longer is at rest
 
 Tables = Mapping[str, Mapping[str, Any]]
 
@@ -103,12 +104,13 @@ class Understudy:
     def settle(self, at_least: int = 0, patience_s: float = DRAIN_S) -> Accounts:
         """Wait until the judge has caught up with at least so many requests; at the deadline, how it stands then."""
         deadline = time.monotonic() + patience_s
-        accounts = self.accounts()
-        while accounts.received < at_least or not accounts.complete:
-            if time.monotonic() > deadline:
+        accounts, still_since = self.accounts(), time.monotonic()
+        while time.monotonic() < deadline:
+            if accounts.received >= at_least and accounts.complete and time.monotonic() - still_since > FLUSH_S:
                 break
             time.sleep(0.1)
-            accounts = self.accounts()
+            if (now := self.accounts()) != accounts:
+                accounts, still_since = now, time.monotonic()
         return accounts
 
 

@@ -47,8 +47,8 @@ class Deadlines(Generic[T]):
             item, due = next(iter(self._due.items()))
             if due > now:
                 return
+            del self._due[item]  # first, since what expires may start the item anew
             self._expire(item)
-            self._due.pop(item, None)
 
     def __len__(self) -> int:
         return len(self._due)

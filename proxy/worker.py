@@ -198,12 +198,17 @@ class Worker:
         )
         while True:
             await asyncio.sleep(SWEEP_S)
-            now = time.monotonic()
-            for timer in timers:
-                timer.sweep(now)
-            for pool in self._pools():
-                pool.sweep(now, self.upstream_idle_s)
-            self.recorder.flush()
+            try:
+                self._sweep_once(timers, time.monotonic())
+            except Exception:  # whatever one timer runs into, the others must go on
+                log.exception("a timer failed")
+
+    def _sweep_once(self, timers: tuple[Deadlines[Any], ...], now: float) -> None:
+        for timer in timers:
+            timer.sweep(now)
+        for pool in self._pools():
+            pool.sweep(now, self.upstream_idle_s)
+        self.recorder.flush()
 
     # --- clients
 

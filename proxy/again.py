@@ -42,27 +42,36 @@ class Budget:
 class SecondAsking(Heard):
     """One stack's second answer, as a `Call`."""
 
-    __slots__ = ("_ended", "_worker", "bodiless", "sent_whole", "upstream")
+    __slots__ = ("_again", "_message", "_over", "_pool", "_retried", "_worker", "bodiless", "sent_whole", "upstream")
 
-    def __init__(self, again: Again, worker: Worker, bodiless: bool) -> None:
+    def __init__(self, again: Again, worker: Worker, pool: Pool, message: bytes, bodiless: bool) -> None:
         super().__init__()
-        self._ended = again.one_ended
+        self._again = again
         self._worker = worker
+        self._pool = pool
+        self._message = message
+        self._over = self._retried = False
         self.bodiless = bodiless
         self.sent_whole = True
         self.upstream: Upstream | None = None
 
-    async def start(self, pool: Pool, message: bytes) -> None:
+    async def start(self) -> None:
         """Send the request once more."""
         self._worker.again_timer.start(self)
+        await self._send(self._pool.take(repeatable=True))
+
+    async def _send(self, upstream: Upstream | None) -> None:
         try:
-            upstream = pool.take(repeatable=True) or await pool.connect()
+            upstream = upstream or await self._pool.connect()
         except ConnectError as error:
             self._end(error.reason)
             return
+        if self._over:  # it took too long meanwhile
+            self._pool.give_back(upstream)
+            return
         self.upstream = upstream
         self.sent_at = time.perf_counter()
-        upstream.send(self, message)
+        upstream.send(self, self._message)
 
     def whole(self, head: ReplyHead, wire: bytes, payload: bytes) -> None:
         """Call: the whole reply."""
@@ -91,8 +100,13 @@ class SecondAsking(Heard):
             self._end("garbled")
 
     def failed(self, reason: str, retryable: bool) -> None:
-        """Call: no reply."""
-        self._end(reason)
+        """Call: no reply; a connection that was closed while it was idle says nothing about the stack."""
+        if retryable and not self._retried:
+            self._retried = True
+            self.upstream = None
+            self._worker.tasks.start(self._send(None), "ask again")
+        else:
+            self._end(reason)
 
     def timed_out(self) -> None:
         """The answer took too long."""
@@ -107,11 +121,13 @@ class SecondAsking(Heard):
         """Call: see pause."""
 
     def _end(self, failure: str) -> None:
-        if self._worker.again_timer.stop(self):
+        if not self._over:
+            self._over = True
+            self._worker.again_timer.stop(self)
             self.failure = failure
             self.upstream = None
             self.let_go()
-            self._ended()
+            self._again.one_ended()
 
 
 class Again:
@@ -134,9 +150,11 @@ class Again:
             if message is not None:
                 messages[asked.shadow.pool] = _marked(message)
         self._waiting_for = len(messages)
-        self._askings = {pool.name: SecondAsking(self, worker, turn.bodiless) for pool in messages}
-        for pool, message in messages.items():
-            worker.tasks.start(self._askings[pool.name].start(pool, message), "ask again")
+        self._askings = {
+            pool.name: SecondAsking(self, worker, pool, message, turn.bodiless) for pool, message in messages.items()
+        }
+        for asking in self._askings.values():
+            worker.tasks.start(asking.start(), "ask again")
 
     def one_ended(self) -> None:
         """One of the second answers is in."""

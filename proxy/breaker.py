@@ -50,6 +50,11 @@ class Breaker:
             self.state = State.CLOSED
             self._score = 0
 
+    def not_sent(self) -> None:
+        """What was allowed was not sent after all; the next one may probe in its place."""
+        if self.state is State.PROBING:
+            self.state = State.OPEN
+
     def failed(self, now: float) -> None:
         """The shadow gave no answer. Failures of requests sent before the breaker opened change nothing."""
         if self.state is State.OPEN:

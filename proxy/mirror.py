@@ -154,6 +154,7 @@ class Shadow:
         elif len(self.queue) < self.worker.max_queued:
             self.queue.append(asked)
         else:
+            self.breaker.not_sent()
             self._shed(asked)
 
     def _shed(self, asked: Asked) -> None:
@@ -164,6 +165,7 @@ class Shadow:
     def _start(self, asked: Asked) -> None:
         message = self.message(asked.turn)
         if message is None:
+            self.breaker.not_sent()
             asked.failure = UNSENDABLE
             asked.turn.shadow_ended()
             return

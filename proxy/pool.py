@@ -55,7 +55,7 @@ class Remembered(Generic[T]):
 
 
 class ConnectError(Exception):
-    """No address of a stack took a connection; `reason` is refused, timeout, unresolved or tls."""
+    """No address of a stack took a connection; `reason` is refused, closed, timeout, unresolved or tls."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -113,7 +113,9 @@ class Pool:
                     _, upstream = await loop.create_connection(
                         lambda: Upstream(self), host, port, ssl=tls, server_hostname=host if tls else None
                     )
-                return upstream
+                if not upstream.transport.is_closing():  # it may be over before we came to use it
+                    return upstream
+                reason = "closed"
             except TimeoutError:
                 reason = "timeout"
             except socket.gaierror:

@@ -251,6 +251,7 @@ class Turn(Heard):
         if self.downstream is None:
             return
         if head.status != 101:
+            self.worker.primary_timer.start(self)
             self.downstream.interim(head)
         elif self.prepared.head.upgrade:
             self.worker.primary_timer.stop(self)

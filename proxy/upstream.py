@@ -16,6 +16,8 @@ from understudy.proxy.head import CHUNKED, END, MAX_HEAD_BYTES, UNTIL_CLOSE, Mal
 if TYPE_CHECKING:
     from understudy.proxy.pool import Pool
 
+MAX_INTERIM = 100  # 1xx heads before a reply; a stack that only ever says "wait" does not answer
+
 _BEGINNING = b"HTTP/1."
 
 
@@ -58,6 +60,7 @@ class Upstream(asyncio.Protocol):
         "_buffer",
         "_head",
         "_held",
+        "_interim",
         "_remaining",
         "_scanner",
         "call",
@@ -80,6 +83,7 @@ class Upstream(asyncio.Protocol):
         self._scanner: ChunkScanner | None = None
         self._answered = False
         self._held = False  # reading is paused
+        self._interim = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: the stack accepted."""
@@ -135,6 +139,10 @@ class Upstream(asyncio.Protocol):
     def _begin(self, call: Call, head: ReplyHead, length: int, rest: bytes) -> None:
         """A reply that is not whole yet, or is chunked, interim, or followed by what was not asked for."""
         if head.status < 200:
+            self._interim += 1
+            if self._interim > MAX_INTERIM:
+                self._fail("garbled")
+                return
             call.interim(head, self, rest)
             if head.status != 101 and rest and self.call is call:
                 self.data_received(rest)
@@ -195,6 +203,7 @@ class Upstream(asyncio.Protocol):
     def _forget(self) -> None:
         self.call = self._head = self._scanner = None
         self._buffer = b""
+        self._interim = 0
 
     def _fail(self, reason: str, retryable: bool = False) -> None:
         call = self.call

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +25,7 @@ from understudy.exchange import Exchange, Headers, Request
 
 log = logging.getLogger(__name__)
 
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 NAMES = ("select", "shadow_headers", "on_exchange")
 
 
@@ -65,8 +67,10 @@ class Hooks:
             chosen = self._select(request)
             if isinstance(chosen, bool) or chosen is None:
                 return frozenset(shadows) if chosen else frozenset()
+            if isinstance(chosen, str):
+                return frozenset((chosen,))
             return frozenset(str(name) for name in chosen)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._failed("select", error)
             return frozenset()
 
@@ -75,10 +79,11 @@ class Hooks:
         assert self._shadow_headers is not None
         try:
             changed = tuple((str(name), str(value)) for name, value in self._shadow_headers(request, stack, headers))
-            if any(set(name + value) & {"\r", "\n", "\0"} or not name or ":" in name for name, value in changed):
-                raise ValueError("a header holds a line break or a NUL, or has no name")
-            "".join(name + value for name, value in changed).encode("latin-1")
-        except Exception as error:
+            for name, value in changed:
+                if not _NAME.fullmatch(name) or set(value) & {"\r", "\n", "\0"}:
+                    raise ValueError(f"header {name!r}: its name is none, or its value holds a line break or a NUL")
+                value.encode("latin-1")
+        except (Exception, SystemExit) as error:
             self._failed("shadow_headers", error)
             return None
         return changed
@@ -88,10 +93,10 @@ class Hooks:
         assert self._on_exchange is not None
         try:
             self._on_exchange(exchange)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._failed("on_exchange", error)
 
-    def _failed(self, name: str, error: Exception) -> None:
+    def _failed(self, name: str, error: BaseException) -> None:
         self.failures += 1
         if self.failures & (self.failures - 1) == 0:  # the 1st, 2nd, 4th, 8th …: a broken hook must not fill the log
             log.warning("hook failed", extra={"hook": name, "times": self.failures}, exc_info=error)

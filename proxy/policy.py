@@ -29,7 +29,7 @@ class Policy:
         """Whether method and path let the request be mirrored; the same for every request with this head."""
         if head.method not in self._methods or head.upgrade:
             return False
-        path = head.target.partition(b"?")[0].decode("latin-1")
+        path = _path(head.target)
         if any(pattern.search(path) for pattern in self._skip):
             return False
         return not self._only or any(pattern.search(path) for pattern in self._only)
@@ -40,7 +40,10 @@ class Policy:
             return True
         if self._kind == "random":
             return self._chance() * 100.0 < self.percent
-        return share_of(self._key(head, client)) * 100.0 < self.percent
+        key = self._key(head, client)
+        if not key:  # no header, no cookie: what all of these requests share is nothing to sample them by
+            return self._chance() * 100.0 < self.percent
+        return share_of(key) * 100.0 < self.percent
 
     def _key(self, head: RequestHead, client: bytes) -> bytes:
         if self._kind == "client":
@@ -48,6 +51,15 @@ class Policy:
         if self._kind == "header":
             return head.value(self._name.lower().encode())
         return cookie(head.value(b"cookie"), self._name.encode())
+
+
+def _path(target: bytes) -> str:
+    """The path of a target, of an absolute one too (RFC 9112 §3.2.2): a rule for /a holds for http://host/a."""
+    path = target.partition(b"?")[0].decode("latin-1")
+    if path.startswith("/"):
+        return path
+    _, scheme, rest = path.partition("://")
+    return f"/{rest.partition('/')[2]}" if scheme else path
 
 
 def share_of(key: bytes) -> float:

@@ -33,8 +33,14 @@ Fields = list[tuple[bytes, bytes]]
 HOP_BY_HOP: Final = frozenset(
     (b"connection", b"proxy-connection", b"keep-alive", b"te", b"transfer-encoding", b"upgrade")
 )
-NEVER_NOMINATED: Final = frozenset((b"host", b"content-length", b"cookie", b"authorization", b"x-forwarded-for"))
-SHADOW_HEADER: Final = b"understudy-shadow"  # ours alone: a client that sends it would be taken for a shadow
+NEVER_NOMINATED: Final = frozenset(
+    (
+        *(b"host", b"content-length", b"content-type", b"content-encoding", b"cookie", b"authorization", b"via"),
+        *(b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-request-id"),
+    )
+)
+OURS: Final = frozenset((b"understudy-shadow", b"understudy-again"))  # a client must not be taken for a shadow
+FRAMING: Final = frozenset((b"content-length", b"transfer-encoding"))
 
 _REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([\x21-\x7e\x80-\xff]+) HTTP/1\.([01])")
 _HOST: Final = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
@@ -117,12 +123,16 @@ def read_request(raw: bytes) -> RequestHead:
     if line is None:
         raise Malformed("version" if _is_other_version(raw[:line_end]) else "request-line")
     method, target, minor = line[1], line[2], int(line[3])
-    # llhttp knows a list of methods and refuses raw UTF-8 in targets; browsers and sites use others, so the line is read
-    # above and llhttp gets a plain one.
+    # llhttp knows a list of methods and refuses raw UTF-8 in targets; browsers and sites use others, so the line is
+    # read above and llhttp gets a plain one.
     fields = _fields(httptools.HttpRequestParser, b"GET / HTTP/1.%d" % minor + raw[line_end:])
     if method == b"CONNECT":
         raise Malformed("connect", 405)
     names = [name.lower() for name, _ in fields]
+    if any(b"_" in name and name.replace(b"_", b"-") in FRAMING for name in names):
+        raise Malformed("framing")
+    if target == b"*" and method != b"OPTIONS":
+        raise Malformed("target")
     _check_host(fields, names, target, minor)
     connection = _connection(fields, names)
     return RequestHead(
@@ -234,9 +244,10 @@ def forwarded(head: RequestHead, scheme: bytes, default_host: bytes, *, shadow: 
     seen = set()
     for name, value in head.fields:
         lower = name.lower()
-        if lower in HOP_BY_HOP or lower in head.nominated or lower == SHADOW_HEADER:
+        # CGI and WSGI know no difference between - and _ in names
+        if lower in HOP_BY_HOP or lower in head.nominated or lower.replace(b"_", b"-") in OURS:
             continue
-        if shadow and lower == b"expect":
+        if (shadow and lower == b"expect") or (lower == b"x-request-id" and not head.value(lower)):
             continue
         if lower == b"x-forwarded-for":
             address_at = len(lines)
@@ -258,7 +269,7 @@ def forwarded(head: RequestHead, scheme: bytes, default_host: bytes, *, shadow: 
         address_at = len(lines)
         lines.append(b"X-Forwarded-For: ")
     else:
-        lines[address_at] += b", "
+        lines[address_at] += b"" if lines[address_at].endswith(b": ") else b", "
     before = [b"%b %b HTTP/1.1" % (head.method, head.target), *lines[: address_at + 1]]
     after = b"".join(b"\r\n" + line for line in lines[address_at + 1 :])
     return Template(b"\r\n".join(before), after + b"\r\n")
@@ -342,9 +353,8 @@ def _reply_length(fields: Fields, names: list[bytes], status: int) -> int:
 def _sent_on(line: bytes, fields: Fields, names: list[bytes], nominated: frozenset[bytes], length: int) -> bytes:
     lines = [line]
     for (name, value), lower in zip(fields, names, strict=True):
-        if lower == b"transfer-encoding" and length == CHUNKED:
-            lines.append(b"%b: %b" % (name, value))
-        elif lower not in HOP_BY_HOP and lower not in nominated:
+        is_framing = lower == b"transfer-encoding" and length == CHUNKED
+        if is_framing or (lower not in HOP_BY_HOP and lower not in nominated):
             lines.append(b"%b: %b" % (name, value))
     lines.append(b"")
     return b"\r\n".join(lines)

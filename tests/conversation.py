@@ -7,8 +7,8 @@
         assert (await client.answer()).body == b"hi"
     await stage.settled(different=1)
 
-A stack plays one act for each request: bytes are sent, an `asyncio.Event` or a `Rest` is waited for, `CLOSE`, `RESET`
-and `HANG` do what they say, a function makes an act of the request, a tuple is played in order. The last act is repeated.
+A stack plays one act for each request: bytes are sent, an `asyncio.Event` is waited for, `CLOSE`, `RESET` and `HANG` do
+what they say, a function makes an act of the request, a tuple is played in order. The last act is repeated.
 """
 
 from __future__ import annotations

@@ -50,6 +50,7 @@ def product(app: tuple[AppServer, SlowOnce], tmp_path: Path) -> Iterator[Service
     with running(
         "understudy-dev", port=8080,
         volumes={file: "/etc/understudy/understudy.toml"}, extra_hosts={GATEWAY: "host-gateway"},
+        healthcheck={"interval": 1_000_000_000},
     ) as service:  # fmt: skip
         wait_until(lambda: is_served(service), 30, f"the image serves: {service.log()}")
         yield service

@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from integration.site import Site, Visitor, end_to_end, wordpress_twice
+from integration.site import PAGES_IN_ORDER, Site, Visitor, end_to_end, wordpress_twice
 from relay import Relay
 from support import Understudy, bucket_sum, wait_until
 
@@ -74,7 +73,7 @@ def test_users_get_the_old_stacks_bytes_and_each_request_is_counted_once(
     status = proxy.settled(asked)
     assert status["requests"]["received"] == asked
     assert status["requests"]["skipped"] == 1, "the login's POST is not mirrored"
-    assert status["requests"]["equal"] + status["requests"]["different"] == asked - 1
+    assert status["requests"]["equal"] + status["requests"]["different"] == asked - 1, status
     assert status["judge"]["judged"] == asked - 1
 
 
@@ -92,17 +91,81 @@ def test_two_stacks_with_the_same_data_have_no_difference_to_report(
     assert status["judge"]["noise"] > 0, "/wp-admin/edit-comments.php differs from itself"
 
 
-@contextmanager
-def in_the_new_database(site: Site, do: list[str], undo: list[str]) -> Iterator[None]:
-    """Make the new database differ for a while."""
+class Planted(NamedTuple):
+    """A difference in the new database: where it can be seen, and how it is to be told."""
+
+    do: list[str]
+    undo: list[str]
+    page: str
+    endpoint: str
+    found: dict[str, str]  # what one of the reported differences has to say
+
+
+def planted(name: str, site: Site) -> Planted:
+    post, comment, page = site.written.posts[4], site.written.comments[2], site.written.pages[1]
+    rest = "/?rest_route=/wp/v2"
+    # fmt: off
+    return {
+        "a title": Planted(
+            [f"UPDATE wp_posts SET post_title = 'Evening five' WHERE ID = {post}"],
+            [f"UPDATE wp_posts SET post_title = 'Évening 5' WHERE ID = {post}"],
+            f"{rest}/posts/{post}",
+            "posts/",
+            {"path": "$.title.rendered", "kind": "value", "old": "Évening 5", "new": "Evening five"},
+        ),
+        "a row": Planted(
+            [f"CREATE TABLE kept AS SELECT * FROM wp_comments WHERE comment_ID = {comment}",
+             f"DELETE FROM wp_comments WHERE comment_ID = {comment}"],
+            ["INSERT INTO wp_comments SELECT * FROM kept", "DROP TABLE kept"],
+            f"{rest}/comments&_fields=id,content",
+            "comments",
+            {"path": "$[*]", "kind": "missing"},
+        ),
+        "an order": Planted(
+            [f"UPDATE wp_posts SET menu_order = 9 WHERE ID = {page}"],
+            [f"UPDATE wp_posts SET menu_order = 2 WHERE ID = {page}"],
+            PAGES_IN_ORDER,
+            "pages",
+            {"path": "$", "kind": "order", "class": "order_only"},
+        ),
+    }[name]
+    # fmt: on
+
+
+@pytest.mark.parametrize("name", ["a title", "a row", "an order"])
+def test_a_difference_in_the_new_database_is_found_named_and_shown(
+    name: str, site: Site, old: Relay, new: Relay, understudy: Start
+) -> None:
+    plant = planted(name, site)
+    proxy = understudy(settings(old, new, mirror={"settle_ms": 100}))
+    visitor = Visitor(proxy.port)
     with site.new_db.sql("wordpress") as cursor:
-        for statement in do:
-            assert cursor.execute(statement), statement
+        for statement in plant.do:
+            cursor.execute(statement)
         try:
-            yield
+            visitor.ask("/")
+            visitor.ask(plant.page)
+            status = proxy.settled(2)
         finally:
-            for statement in undo:
-                assert cursor.execute(statement), statement
+            for statement in plant.undo:
+                cursor.execute(statement)
+    visitor.close()
+    assert_served_by_the_old_stack(visitor, old)
+    assert status["requests"]["different"] >= 1
+
+    report = proxy.report()
+    there = [row for row in report["differences"] if plant.endpoint in row["endpoint"]]
+    [found] = [row for row in there if plant.found.items() <= row.items()]
+    assert found["requests"] == 1
+    assert all(row["class"] not in ("noise", "settled") for row in there), there
+
+    shown = proxy.json("diffs", "show", found["samples"][0])
+    assert shown["request"]["target"] == plant.page
+    assert shown["request_id"] in visitor.answers, "the request can be found again in the application's log"
+    assert found["kind"] in [difference["kind"] for difference in shown["differences"]]
+    text = proxy.command("diffs", "show", found["samples"][0])
+    assert plant.page in text
+    assert proxy.command("diffs", "list", "--kind", found["kind"]).count(found["samples"][0]) == 1
 
 
 def browse_together(site: Site, port: int, rounds: int, during: Callable[[], None] = lambda: None) -> list[Visitor]:

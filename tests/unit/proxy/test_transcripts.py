@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+
 from conversation import CLOSE, GET, POST, Client, Heard, Stage, chunked, chunks, ok, reply, request, soon, until
 
 
@@ -475,7 +476,7 @@ async def test_a_slow_client_holds_the_reading_from_the_primary(stage: Stage) ->
 
 
 async def test_a_primary_connection_goes_back_reading_when_its_last_piece_held_it(stage: Stage) -> None:
-    """A reply's end may be what makes the client's buffer overflow: the next request must not find a deaf connection."""
+    """A reply's end may be what fills the client's buffer: the next request must not find a deaf connection."""
     go_on = asyncio.Event()
     old = stage.stack("old", (ok(b"abcdef")[:-3], go_on, b"def"), ok(b"next"))
     async with stage.client() as client:

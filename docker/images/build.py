@@ -48,8 +48,10 @@ class BuildError(Exception):
 
 
 CATALOGUE = {
+    "mariadb-10.5": Image("mariadb", "bullseye"),
     "mariadb-10.11": Image("mariadb", "bookworm"),
     "mariadb-11.8": Image("mariadb", "trixie"),
+    "mysql-5.6": Image("mysql-5.6", "bookworm"),
     "mysql-9.7": Image("mysql", "sid"),
     "wordpress-6.1": Image("wordpress", "bookworm"),
     "haproxy-2.6": Image("haproxy", "bookworm"),

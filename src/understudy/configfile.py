@@ -49,8 +49,8 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
 
     Raises SettingsError where the file can't be read, is not TOML, or a setting is wrong.
     """
-    raw = _read(path)
     try:
+        raw = _read(path)
         overridden = _override(raw, environ)
         settings = _anchored(check(raw, str(path), overridden), path.resolve().parent)
     except RecursionError:

@@ -55,8 +55,14 @@ def parse_wrk(text: str) -> Outcome:
     rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
     if not count or not rate or not int(count[1]):
         raise BenchError(f"wrk measured nothing: {text.strip()[-300:]}")
-    errors = re.findall(r"Socket errors: .*|Non-2xx.*", text)
-    return Outcome(int(count[1]), float(rate[1]), _quantile(text, 50), _quantile(text, 99), "; ".join(errors))
+    return Outcome(int(count[1]), float(rate[1]), _quantile(text, 50), _quantile(text, 99), _errors(text))
+
+
+def _errors(text: str) -> str:
+    found = re.search(r"Socket errors: (.*)", text)
+    kinds = [kind for kind in (found[1].split(", ") if found else []) if not kind.endswith(" 0")]
+    wrong = re.search(r"Non-2xx or 3xx responses: \d+", text)
+    return ", ".join([*kinds, wrong[0]] if wrong else kinds)
 
 
 def _quantile(text: str, percent: int) -> float:

@@ -96,7 +96,7 @@ def _publish(found: Report, options: argparse.Namespace) -> None:
     if options.json:
         print(text, end="")
     else:
-        report.show(found, Console(width=None if sys.stdout.isatty() else 160))
+        report.show(found, Console(width=None if sys.stdout.isatty() else 180))
     if options.save:
         (HERE / "latest.json").write_text(text)
 

@@ -120,7 +120,8 @@ def _order(old: Any, new: Any) -> str:
         if [fold(text) for text in before] == [fold(text) for text in after]:
             continue  # this column can't tell: it reads the same on both sides
         by_old, by_new = _sorted_by(before), _sorted_by(after)
-        if by_old and by_new and not by_old & by_new:
+        same_way_up = {up for _, up in by_old} & {up for _, up in by_new}
+        if same_way_up and not by_old & by_new:
             return "collation"
     return "order_only"
 
@@ -136,13 +137,12 @@ def _sort_columns(old: Sequence[Any], new: Sequence[Any]) -> list[tuple[list[str
     return [(a, b) for a, b in columns if all(type(text) is str for text in (*a, *b))]
 
 
-def _sorted_by(column: list[str]) -> set[str]:
-    """The collations under which a column is in order, either way up."""
+def _sorted_by(column: list[str]) -> set[tuple[str, bool]]:
+    """The collations under which a column is in order, and whether upwards."""
     found = set()
     for name, key in _COLLATIONS.items():
         keys = [key(text) for text in column]
-        if keys == sorted(keys) or keys == sorted(keys, reverse=True):
-            found.add(name)
+        found |= {(name, up) for up in (True, False) if keys == sorted(keys, reverse=not up)}
     return found
 
 

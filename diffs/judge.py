@@ -35,6 +35,7 @@ BATCH_EXCHANGES: Final = 20_000
 IDLE_S: Final = 0.1
 STATS_S: Final = 1.0
 LOOK_S: Final = 0.2
+RETRY_S = 1.0  # after which a store that failed is tried again
 _TOTALS: Final = (
     "judged", "equal", "equal_after_lifting", "noise", "settled", "failed", "different", "unjudged",
     "lost_equal", "lost_different", "torn",
@@ -109,6 +110,10 @@ class Judge:
         self._recordings.close()
         self._store.close()
 
+    def look_again(self) -> None:
+        """Look at the recordings' folder with the next step, however soon that is."""
+        self._looked = 0.0
+
     def _look(self) -> list[Chunk]:
         now = time.monotonic()
         if now - self._looked < LOOK_S and self._looked:
@@ -136,7 +141,7 @@ class Judge:
             log.error("what was judged can't be stored; it will be judged again", extra={"error": error.message})
             self._recordings.close()
             self._begin()
-            time.sleep(STATS_S)
+            time.sleep(RETRY_S)
             return
         for name, count in tally.totals.items():
             self._totals[name] = self._totals.get(name, 0) + count
@@ -220,6 +225,7 @@ class _Process:
                 told = time.monotonic()
                 self._channel.send({"stats": judge.stats()})
             self._wait(0.0 if exchanges else IDLE_S, judge)
+        judge.look_again()
         judge.step()  # what was recorded up to the stop
         self._channel.send({"stats": judge.stats()})
 

@@ -68,7 +68,7 @@ def lift(body: bytes, content_type: str = "", content_encoding: str = "", strict
     if form in ("html", "text", "") and text[:1] in ("{", "["):  # PHP says text/html unless told otherwise
         form = "json" if text.rstrip()[-1:] in ("}", "]") else form
     try:
-        return Lifted(form or "text", _LIFTERS[form](text, strict))
+        return Lifted(_NAMES.get(form, form), _LIFTERS[form](text, strict))
     except (ValueError, RecursionError):
         return Lifted("text", text)
 
@@ -162,6 +162,7 @@ def _form_fields(text: str, strict: bool) -> Value:
     return fields
 
 
+_NAMES: Final = {"": "text", "ndjson": "json"}
 _LIFTERS: Final[dict[str, Callable[[str, bool], Value]]] = {
     "json": _json,
     "ndjson": _ndjson,

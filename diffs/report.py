@@ -107,20 +107,24 @@ def _share(part: int, whole: int) -> str:
 
 
 def endpoint_table(rows: list[EndpointRow], narrow: bool) -> Table:
-    """Requests, outcomes and paired latencies of each endpoint."""
+    """Requests, outcomes and paired latencies of each endpoint; the least of it on a narrow terminal."""
     table = Table(title="Endpoints", title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 1))
     several = len({row.shadow for row in rows}) > 1
-    table.add_column("endpoint", overflow="fold", ratio=1 if narrow else None)
+    table.add_column("endpoint", overflow="fold", min_width=16)
     if several:
-        table.add_column("shadow")
-    for name in ("requests", "equal", "different"):
+        table.add_column("shadow", overflow="fold")
+    for name in ("requests", "different") if narrow else ("requests", "equal", "different"):
         table.add_column(name, justify="right", no_wrap=True)
-    for quantile in ("p95",) if narrow else ("p50", "p95", "p99"):
-        table.add_column(f"{quantile} ms old → new", justify="right", no_wrap=True)
-    table.add_column("ratio", justify="right", no_wrap=True)
+    for quantile in _quantiles(narrow):
+        table.add_column("p95 ms" if narrow else f"{quantile} ms old → new", justify="right", no_wrap=True)
+    table.add_column("ratio", justify="right", no_wrap=not narrow)
     for row in rows:
         table.add_row(*_endpoint_cells(row, several, narrow))
     return table
+
+
+def _quantiles(narrow: bool) -> tuple[str, ...]:
+    return ("p95",) if narrow else ("p50", "p95", "p99")
 
 
 def _endpoint_cells(row: EndpointRow, several: bool, narrow: bool) -> list[RenderableType]:
@@ -129,8 +133,9 @@ def _endpoint_cells(row: EndpointRow, several: bool, narrow: bool) -> list[Rende
     cells: list[RenderableType] = [Text(printable(row.endpoint))]
     if several:
         cells.append(row.shadow)
-    cells += [f"{row.requests:,}", f"{same:,}", Text(f"{different:,}", "red" if different else "dim")]
-    for quantile in ("p95",) if narrow else ("p50", "p95", "p99"):
+    cells += [f"{row.requests:,}"] if narrow else [f"{row.requests:,}", f"{same:,}"]
+    cells.append(Text(f"{different:,}", "red" if different else "dim"))
+    for quantile in _quantiles(narrow):
         cells.append(f"{_ms(row.latency['old_ms'][quantile])} → {_ms(row.latency['new_ms'][quantile])}")
     ratio = row.latency["ratio"]["p50"]
     shown = f"{ratio:.2f}x" if ratio is not None else "–"

@@ -96,6 +96,12 @@ class Shipper:
             self._shorten()
 
     def _work(self) -> None:
+        try:
+            self._send_until_closed()
+        finally:
+            self._sender.close()
+
+    def _send_until_closed(self) -> None:
         failures = 0
         while events := self._take():
             if self._send(events):

@@ -1,0 +1,338 @@
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recorded import Recorder, equals, exchange, reply
+from support import wait_until
+from understudy.channel import FD_VARIABLE, decode, encode
+from understudy.config import Settings
+from understudy.diffs import examine
+from understudy.diffs.findings import Findings
+from understudy.diffs.judge import Judge, JudgeLock
+from understudy.diffs.store import Batch, SqliteStore
+from understudy.errors import NoSampleError, StoreError
+from understudy.exchange import Failure
+
+OUTCOMES = ("equal", "equal_after_lifting", "noise", "settled", "failed", "different", "unjudged")
+
+
+def judged(settings: Settings) -> dict[str, Any]:
+    judge = Judge(settings, SqliteStore(settings.database))
+    judge.run_to_end()
+    stats = judge.stats()
+    judge.close()
+    return stats
+
+
+def test_every_exchange_is_counted_once_under_one_name(settings: Any) -> None:
+    chosen = settings()
+    Recorder(chosen.recordings).segment(
+        equals(5),
+        exchange("same", {"a": 1, "b": 2}, reply(b'{"b": 2, "a": 1}')),
+        exchange("differs", {"a": 1}, {"a": 2}),
+        exchange("noisy", {"a": 1}, {"a": 2}, old={"a": 3}, new={"a": 4}),
+        exchange("lagging", {"a": 1}, {"a": 2}, old={"a": 1}, new={"a": 1}),
+        exchange("real", {"a": 1}, {"a": 2}, old={"a": 1}, new={"a": 2}),
+        exchange("down", {"a": 1}, Failure("refused", 1.0)),
+        exchange("unanswered", {"a": 1}, {"a": 2}, old=Failure("timeout", 1.0), new={"a": 2}),
+    )
+    stats = judged(chosen)
+    expected = {
+        "equal": 5,
+        "equal_after_lifting": 1,
+        "different": 3,
+        "noise": 1,
+        "settled": 1,
+        "failed": 1,
+        "unjudged": 0,
+    }
+    assert {name: stats[name] for name in OUTCOMES} == expected
+    assert stats["judged"] == sum(expected.values())
+    assert stats["backlog"] == stats["lost"] == stats["torn"] == 0
+
+
+def test_a_second_judge_goes_on_where_the_first_ended(settings: Any) -> None:
+    chosen = settings()
+    recorder = Recorder(chosen.recordings)
+    recorder.segment(exchange("a", 1, 2))
+    assert judged(chosen)["judged"] == 1
+    recorder.segment(exchange("b", 1, 2))
+    assert judged(chosen)["judged"] == 2
+    assert judged(chosen)["judged"] == 2
+
+
+def test_differences_are_counted_by_request_and_by_place(settings: Any) -> None:
+    chosen = settings(samples=2)
+    old, new = ({"users": [{"id": i, "score": i + add} for i in range(10)]} for add in (0, 0.5))
+    Recorder(chosen.recordings).segment(*(exchange(f"x{i}", old, new, f"/users/{i}") for i in range(4)))
+    judged(chosen)
+    findings = Findings(chosen.database)
+    (row,) = findings.places()
+    assert (row.endpoint, row.shadow, row.path, row.kind) == ("GET /users/{id}", "new", "$.users[*].score", "value")
+    assert (row.requests, row.places, len(row.samples)) == (4, 40, 2)
+    assert (row.old, row.new) == ("0", "0.5")
+    (endpoint,) = findings.endpoints()
+    assert (endpoint.requests, endpoint.outcomes["different"]) == (4, 4)
+    findings.close()
+
+
+def test_a_sample_is_found_by_its_id_its_beginning_or_the_request_id(settings: Any) -> None:
+    chosen = settings()
+    whole = exchange("the-request", {"a": 1}, {"a": 2})
+    Recorder(chosen.recordings).segment(whole, exchange("another", {"b": 1}, {"b": 2}))
+    judged(chosen)
+    findings = Findings(chosen.database)
+    name = examine.sample_id("the-request")
+    for given in (name, name.upper(), name[:5], "the-request"):
+        assert findings.sample(given).exchange == whole
+    assert findings.sample(name).places == [("$.a", "value", "value", "new")]
+    for wrong in ("nothing", "", "%"):
+        with pytest.raises(NoSampleError):
+            findings.sample(wrong)
+    findings.close()
+
+
+def test_ignored_paths_and_endpoint_names_can_be_reloaded(settings: Any) -> None:
+    chosen = settings()
+    recorder = Recorder(chosen.recordings)
+    recorder.segment(exchange("a", {"t": 1}, {"t": 2}))
+    judge = Judge(chosen, SqliteStore(chosen.database))
+    judge.run_to_end()
+    judge.use(settings(ignore_paths=["$.t"]))
+    recorder.segment(exchange("b", {"t": 1}, {"t": 2}))
+    judge.look_again()
+    judge.run_to_end()
+    stats = judge.stats()
+    assert (stats["different"], stats["equal_after_lifting"]) == (1, 1)
+    judge.close()
+
+
+def test_an_exchange_that_breaks_the_judge_is_counted_and_skipped(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    chosen = settings()
+    Recorder(chosen.recordings).segment(exchange("poison", 1, 2), exchange("good", 3, 4))
+    real = examine.compare
+
+    def compare(old: Any, new: Any, rules: Any) -> Any:
+        if old.body == b"1":
+            raise RuntimeError("a parser gave up")
+        return real(old, new, rules)
+
+    monkeypatch.setattr(examine, "compare", compare)
+    stats = judged(chosen)
+    assert (stats["judged"], stats["unjudged"], stats["different"]) == (2, 1, 1)
+    assert caplog.records[-1].__dict__["request_id"] == "poison"
+
+
+def test_places_without_end_are_bounded(settings: Any) -> None:
+    chosen = settings(samples=1)
+    documents = [({f"key_{chr(97 + i % 26)}{chr(97 + i // 26)}": 1}, {}) for i in range(600)]
+    Recorder(chosen.recordings).segment(*(exchange(f"x{i}", old, new) for i, (old, new) in enumerate(documents)))
+    judged(chosen)
+    findings = Findings(chosen.database)
+    rows = findings.places()
+    assert len(rows) == 301
+    assert sum(row.requests for row in rows) == 600
+    assert next(row for row in rows if row.path == "(other)").requests == 300
+    findings.close()
+
+
+def test_the_database_is_its_owners_alone(settings: Any) -> None:
+    chosen = settings()
+    store = SqliteStore(chosen.database)
+    for file in chosen.state.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+    store.close()
+
+
+def test_what_is_no_database_is_said(settings: Any) -> None:
+    chosen = settings()
+    chosen.state.mkdir()
+    with pytest.raises(StoreError, match="no differences have been judged yet"):
+        Findings(chosen.database)
+    chosen.database.write_bytes(b"something else altogether, long enough to be no header" * 50)
+    with pytest.raises(StoreError):
+        SqliteStore(chosen.database)
+    with pytest.raises(StoreError):
+        Findings(chosen.database)
+
+
+def test_a_store_that_fails_loses_nothing(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = settings()
+    Recorder(chosen.recordings).segment(equals(3), exchange("a", 1, 2))
+    store = SqliteStore(chosen.database)
+    judge = Judge(chosen, store)
+    monkeypatch.setattr("understudy.diffs.judge.RETRY_S", 0.0)
+    real = store._samples
+
+    def full(samples: Any) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(store, "_samples", full)
+    judge.step()
+    assert judge.stats()["judged"] == 0
+    monkeypatch.setattr(store, "_samples", real)
+    judge.step()
+    assert judge.stats()["judged"] == 4
+    judge.close()
+    assert judged(chosen)["judged"] == 4
+
+
+def test_a_database_has_one_judge(settings: Any) -> None:
+    chosen = settings()
+    first, second = JudgeLock(chosen.database), JudgeLock(chosen.database)
+    assert first.acquire()
+    assert not second.acquire()
+    first.release()
+    assert second.acquire()
+    second.release()
+
+
+class Child:
+    """The judge's process, as the supervisor starts it."""
+
+    def __init__(self, settings: Settings) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "understudy.diffs.judge"],
+                env={**os.environ, FD_VARIABLE: str(theirs.fileno())},
+                pass_fds=[theirs.fileno()],
+            )
+        self.socket = ours
+        self.send({"settings": settings})
+        self._lines = ours.makefile("rb")
+
+    def send(self, message: object) -> None:
+        self.socket.sendall(encode(message))
+
+    def stats(self) -> dict[str, Any]:
+        line = self._lines.readline()
+        return decode(line)["stats"] if line else {}
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.returncode is None:
+            self.process.kill()
+            self.close()
+
+    def close(self) -> int:
+        self._lines.close()
+        self.socket.close()
+        return self.process.wait(10)
+
+
+def test_the_process_judges_what_is_recorded_and_ends_in_order(settings: Any) -> None:
+    chosen = settings()
+    recorder = Recorder(chosen.recordings)
+    recorder.segment(equals(3), exchange("a", 1, 2))
+    with Child(chosen) as child:
+        wait_until(lambda: child.stats()["judged"] == 4)
+        recorder.segment(exchange("b", 1, 2))
+        child.send({"stop": True})
+        wait_until(lambda: child.stats()["judged"] == 5)
+        assert child.close() == 0
+
+
+def test_the_process_ends_when_its_supervisor_is_gone(settings: Any) -> None:
+    with Child(settings()) as child:
+        assert "judged" in child.stats()
+        child.socket.shutdown(socket.SHUT_RDWR)
+        assert child.close() == 0
+
+
+def test_a_judge_waits_for_the_one_before_it(settings: Any) -> None:
+    chosen = settings()
+    lock = JudgeLock(chosen.database)
+    assert lock.acquire()
+    Recorder(chosen.recordings).segment(exchange("a", 1, 2))
+    with Child(chosen) as child:
+        lock.release()
+        wait_until(lambda: child.stats()["judged"] == 1)
+        child.send({"stop": True})
+        assert child.close() == 0
+
+
+def test_killed_again_and_again_it_counts_everything_once(settings: Any) -> None:
+    chosen = settings()
+    rng = random.Random(7)
+    recorder = Recorder(chosen.recordings)
+    records = [exchange(f"x{i}", {"a": i, "t": "x" * 99}, {"a": i + 1, "t": "x" * 99}) for i in range(500)]
+    for _ in range(70):
+        recorder.segment(*records, equals(50, "/b"))
+    stored = [0]
+    while stored[-1] < 20_000:
+        with Child(chosen) as child:
+            wait_until(lambda: _judged_so_far(chosen) > stored[-1], what="a batch is stored")
+            time.sleep(rng.uniform(0.0, 0.4))  # amid the next one, or its commit
+            child.process.send_signal(signal.SIGKILL)
+        stored.append(_judged_so_far(chosen))
+    assert len(stored) > 2, "it was never killed amid its work"
+    stats = judged(chosen)
+    assert (stats["judged"], stats["different"], stats["equal"]) == (38_500, 35_000, 3_500)
+    assert stats["lost"] == stats["torn"] == stats["unjudged"] == 0
+    findings = Findings(chosen.database)
+    assert [row.requests for row in findings.places()] == [35_000]
+    assert {row.endpoint: row.requests for row in findings.endpoints()} == {"GET /a": 35_000, "GET /b": 3_500}
+    findings.close()
+
+
+def _judged_so_far(settings: Settings) -> int:
+    try:
+        findings = Findings(settings.database)
+    except StoreError:
+        return 0
+    judged = findings.totals()["judged"]
+    findings.close()
+    return judged
+
+
+@pytest.mark.parametrize("crash_at", range(1, 6))
+def test_a_commit_is_all_or_nothing_wherever_it_ends(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, crash_at: int
+) -> None:
+    chosen = settings()
+    Recorder(chosen.recordings).segment(equals(3), exchange("a", 1, 2))
+    store = SqliteStore(chosen.database)
+    steps = ["_totals", "_positions", "_pairs", "_places", "_samples"]
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store, steps[crash_at - 1], crash)
+    judge = Judge(chosen, store)
+    with pytest.raises(KeyboardInterrupt):
+        judge.step()
+    judge.close()
+    assert judged(chosen)["judged"] == 4
+    findings = Findings(chosen.database)
+    assert [row.requests for row in findings.places()] == [1]
+    findings.close()
+
+
+def test_an_empty_batch_is_stored(settings: Any) -> None:
+    from understudy.diffs.tally import Tally
+
+    store = SqliteStore(settings().database)
+    store.commit(Batch({}, Tally(), []))
+    assert store.load().positions == {}
+    store.close()
+
+
+def test_a_missing_recordings_folder_is_no_error(settings: Any, tmp_path: Path) -> None:
+    assert judged(settings())["judged"] == 0

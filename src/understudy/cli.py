@@ -193,5 +193,5 @@ def guarded(command: Callable[..., object]) -> int:
     except KeyboardInterrupt:
         return 130
     except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else 1
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     return 0

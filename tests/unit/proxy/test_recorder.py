@@ -250,8 +250,8 @@ def test_what_a_slow_disk_does_not_take_goes_unrecorded_and_the_bound_holds_for_
         return real_write(fd, data)
 
     monkeypatch.setattr(recorder.os, "write", write)
-    r = make(max_queued_bytes=4096)
-    put(r, 100)
+    r = make(max_queued_bytes=1 << 16)
+    put(r, 100, 2_000)
     assert reports.lost > 50, "the loop is told at once"
     gate.set()
     wait_until(lambda: reports.lost + reports.written == 100)

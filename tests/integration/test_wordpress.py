@@ -80,7 +80,7 @@ def test_users_get_the_old_stacks_bytes_and_each_request_is_counted_once(
 def test_two_stacks_with_the_same_data_have_no_difference_to_report(
     site: Site, old: Relay, new: Relay, understudy: Start
 ) -> None:
-    """WordPress writes mail addresses in a random encoding and a page's time into it: noise, and nobody's fault."""
+    """WordPress writes mail addresses in a random encoding, and the time into its pages: neither is anybody's fault."""
     proxy = understudy(settings(old, new, mirror={"settle_per_second": 100, "settle_ms": 1100}))
     author = Visitor(proxy.port, site.written.author)
     for page in [*site.public_pages, *site.admin_pages]:
@@ -88,7 +88,8 @@ def test_two_stacks_with_the_same_data_have_no_difference_to_report(
     author.close()
     status = proxy.settled(len(author.answers))
     assert status["judge"]["different"] == 0, proxy.report()
-    assert status["judge"]["noise"] > 0, "/wp-admin/edit-comments.php differs from itself"
+    forgiven = status["judge"]["noise"] + status["judge"]["settled"] + status["judge"]["equal_after_lifting"]
+    assert status["requests"]["different"] == forgiven > 0, "/wp-admin/edit-comments.php is never the same twice"
 
 
 class Planted(NamedTuple):
@@ -114,7 +115,8 @@ def planted(name: str, site: Site) -> Planted:
             {"path": "$.title.rendered", "kind": "value", "old": "Évening 5", "new": "Evening five"},
         ),
         "a row": Planted(
-            [f"CREATE TABLE kept AS SELECT * FROM wp_comments WHERE comment_ID = {comment}",
+            ["SET sql_mode = ''",  # WordPress's own dates have defaults that a strict server does not take
+             f"CREATE TABLE kept AS SELECT * FROM wp_comments WHERE comment_ID = {comment}",
              f"DELETE FROM wp_comments WHERE comment_ID = {comment}"],
             ["INSERT INTO wp_comments SELECT * FROM kept", "DROP TABLE kept"],
             f"{rest}/comments&_fields=id,content",

@@ -326,7 +326,7 @@ class Downstream(asyncio.Protocol):
     def _break_off(self) -> None:
         """Reset the connection: an answer that ends by close could be taken for whole after an orderly end."""
         sock = self.transport.get_extra_info("socket")
-        if sock is not None and not self.transport.is_closing():
+        if sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self.transport.abort()
 
@@ -392,7 +392,7 @@ class Downstream(asyncio.Protocol):
         """The client has not taken a byte of its answer for long enough."""
         before, self._unsent = self._unsent, self.transport.get_write_buffer_size()
         if self._unsent and self._unsent == before:
-            self.transport.abort()
+            self._break_off()
         elif self._unsent:
             self.worker.stall_timer.start(self)
 

@@ -19,7 +19,7 @@ import re
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
@@ -221,7 +221,7 @@ class ScriptedStack:
         self.open += 1
         try:
             await self._serve(reader, writer, self.connections)
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             self.open -= 1
@@ -308,6 +308,19 @@ async def read_chunks(reader: asyncio.StreamReader) -> tuple[bytes, bytes, bytes
     return bytes(wire + trailers + b"\r\n"), bytes(payload), bytes(trailers)
 
 
+@contextlib.contextmanager
+def deaf_address() -> Iterator[str]:
+    """The URL of a port that takes no connection and refuses none: its queue of connections is full."""
+    with socket.socket() as listener, contextlib.ExitStack() as waiting:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            sock = waiting.enter_context(socket.socket())
+            sock.setblocking(False)
+            sock.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
 class Client:
     """A client's connection, by hand. `answer` reads one reply; its framing is checked by code of its own."""
 
@@ -362,6 +375,10 @@ class Client:
         else:
             body = await self.reader.read()
         return Answered(head + body, head, body)
+
+    async def answer_begins(self) -> bytes:
+        """The next reply's head."""
+        return await soon(self.reader.readuntil(b"\r\n\r\n"))  # type: ignore[no-any-return]
 
     async def ask(self, message: bytes) -> Answered:
         """Send a request, and read its reply."""
@@ -507,7 +524,7 @@ class Stage:
                     await server.wait_closed()
             for stack in self.stacks.values():
                 await stack.close()
-        assert self.loop_errors == []
+        assert not self.loop_errors, self.loop_errors
 
     async def _balance(self, worker: Worker) -> None:
         await until(lambda: not worker.clients, "all clients are gone")

@@ -85,7 +85,7 @@ def provide(name: str) -> None:
             arguments = ["--build-arg", f"BASE=debian:{image.suite}", "--label", f"{LABEL}={made_of}"]
             dockerfile = _dockerfile(image, context)
             with _told(f"build {tag(name)}"):
-                docker("build", "-t", tag(name), "-f", str(dockerfile), *arguments, str(context))
+                docker("build", "--force-rm", "-t", tag(name), "-f", str(dockerfile), *arguments, str(context))
                 docker("image", "prune", "-f", "--filter", f"label={LABEL}")  # what had this name before
 
 

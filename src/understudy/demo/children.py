@@ -3,6 +3,9 @@
 Starting and stopping are plain blocking calls, so that no interruption can come between a process and the note
 that it has to be stopped. Each child leads a session of its own: Ctrl-C in a terminal reaches the demo alone,
 which then ends its children in order.
+
+Children have children. All of them inherit the demo's folder as TMPDIR, and are known by it in /proc: so even the
+workers of an Understudy that was killed are gone before the folder is.
 """
 
 from __future__ import annotations
@@ -40,7 +43,7 @@ class Child:
 
     def check(self) -> None:
         """Raise StartError, with the last lines of the log, where the child has ended."""
-        code = _exit_code(self.process)
+        code = self.process.poll()
         if code is not None:
             raise StartError(f"{self.name} {_how(code)}", last_words(self.log))
 
@@ -72,10 +75,29 @@ class Children:
 
     def __exit__(self, *_: object) -> None:
         for child in self._children:
-            os.kill(child.process.pid, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_S
+            child.process.terminate()
+        self._wait(STOP_S)
+        for pid in self.living():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._wait(STOP_S)
         for child in self._children:
-            _reap(child.process, deadline)
+            child.process.wait()
+
+    def living(self) -> list[int]:
+        """The children, and what they started, as far as they live."""
+        mark = _mark(self._folder)
+        found = []
+        for environ in Path("/proc").glob("[0-9]*/environ"):
+            with contextlib.suppress(OSError):  # it ended just now, or is somebody else's
+                if mark in environ.read_bytes().split(b"\0"):
+                    found.append(int(environ.parent.name))
+        return found
+
+    def _wait(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while self.living() and time.monotonic() < deadline:
+            time.sleep(LOOK_S)
 
 
 async def ready(child: Child, url: str, deadline_s: float = READY_S) -> None:
@@ -98,10 +120,11 @@ async def run(arguments: Sequence[str], folder: Path, out: IO[bytes] | None = No
     with errors.open("wb") as log:
         process = _python(arguments, folder, log, out)
     try:
-        while _exit_code(process) is None:  # noqa: ASYNC110  a process sets no event
+        while process.poll() is None:  # noqa: ASYNC110  a process sets no event
             await asyncio.sleep(LOOK_S)
     finally:
-        _reap(process, deadline=time.monotonic())
+        process.kill()
+        process.wait()
     if process.returncode:
         command = " ".join(arguments).removeprefix("-m ")
         raise StartError(f"`{command}` {_how(process.returncode)}", last_words(errors))
@@ -140,6 +163,7 @@ def _python(
 ) -> subprocess.Popen[bytes]:
     # The settings in the user's environment are for the user's Understudy.
     environ = {name: value for name, value in os.environ.items() if not name.startswith(ENVIRONMENT)}
+    environ["TMPDIR"] = str(folder)
     return subprocess.Popen(
         [sys.executable, *arguments],
         cwd=folder,
@@ -151,25 +175,12 @@ def _python(
     )
 
 
+def _mark(folder: Path) -> bytes:
+    return b"TMPDIR=" + os.fsencode(folder)
+
+
 def _how(code: int) -> str:
     return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-
-
-def _exit_code(process: subprocess.Popen[bytes]) -> int | None:
-    """How the process ended, if it has. It stays a zombie, so that its number is its own until it is reaped."""
-    ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    if ended is None:
-        return None
-    return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
-
-
-def _reap(process: subprocess.Popen[bytes], deadline: float) -> None:
-    """Wait for the process's end until the deadline, then end what is left of its session, itself or orphans."""
-    while _exit_code(process) is None and time.monotonic() < deadline:
-        time.sleep(LOOK_S)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 async def _answers(session: aiohttp.ClientSession, url: str) -> bool:

@@ -2,52 +2,66 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+
+SLOWER: Final = "slower"
 
 
 class Fault(NamedTuple):
-    """A fault of the new stack: the field of `Flavour` that brings it, what it is, where and how it shows."""
+    """A fault of the new stack.
+
+    `field` is the one of `Flavour` that brings it; `named` is what the report calls it at `endpoint`: the class of a
+    difference, or `SLOWER`.
+    """
 
     field: str
     title: str
     endpoint: str
+    named: str
     shows: str
 
 
-FAULTS = (
+FAULTS: Final = (
     Fault(
         "groups_sorted",
-        "GROUP BY sorts no more",
-        "/api/categories",
-        "the same categories, in another order",
+        "GROUP BY unsorted",
+        "GET /categories",
+        "order_only",
+        "the categories come in another order",
     ),
     Fault(
         "collation",
         "another collation",
-        "/api/search",
-        "“cafe” no longer finds “Café”; on /products, “Éclair” comes last",
+        "GET /search",
+        "missing",
+        "a search for cafe no longer finds Café",
     ),
     Fault(
         "decimals",
-        "a DECIMAL of another type",
-        "/api/customers/{id}/orders",
-        "a total of 270.20 is printed 270.2",
+        "DECIMAL retyped",
+        "GET /orders",
+        "number_text",
+        "a total of 10.10 is printed 10.1",
     ),
     Fault(
         "every_index",
-        "an index left behind",
-        "/api/products/{id}/reviews",
-        "the same answer, but late",
+        "index left behind",
+        "GET /reviews/{id}",
+        SLOWER,
+        "the same reviews, many times slower",
     ),
     Fault(
         "strict",
-        "a strict SQL mode",
-        "/api/offers",
-        "500 instead of 200 where a number was expected and text came",
+        "strict SQL mode",
+        "GET /offers",
+        "new_error",
+        "status 500 for what was stored before",
     ),
 )
 
 
 def sightings(report: dict[str, Any]) -> dict[str, bool]:
-    """Which faults, by field, a report shows."""
-    return {fault.field: False for fault in FAULTS}
+    """Which faults, by field, a report (`understudy diffs report --json`) names."""
+    named = {(row["endpoint"], row["class"]) for row in report["differences"]}
+    named |= {(row["endpoint"], SLOWER) for row in report["endpoints"] if row["slower"]}
+    return {fault.field: (fault.endpoint, fault.named) in named for fault in FAULTS}

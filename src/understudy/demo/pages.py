@@ -22,7 +22,7 @@ def all_products(products: list[Row]) -> str:
 def one_product(product: Row) -> str:
     """A product's own page."""
     name, category, number = escape(product["name"]), escape(product["category"]), product["id"]
-    reviews = f'<a href="/api/products/{number}/reviews">What others say</a>'
+    reviews = f'<a href="/reviews/{number}">What others say</a>'
     return _page(name, f"<p>From our {category} shelf, {money(product['cents'])} €.</p><p>{reviews}</p>")
 
 
@@ -33,7 +33,7 @@ def money(cents: int) -> str:
 
 def _list(products: list[Row]) -> str:
     items = (
-        f'<li><a href="/products/{product["id"]}">{escape(product["name"])}</a> {money(product["cents"])} €</li>'
+        f'<li><a href="/shop/{product["id"]}">{escape(product["name"])}</a> {money(product["cents"])} €</li>'
         for product in products
     )
     return "<ul>\n" + "\n".join(items) + "\n</ul>"
@@ -41,9 +41,9 @@ def _list(products: list[Row]) -> str:
 
 def _page(title: str, body: str) -> str:
     links = (
-        '<a href="/">Shop</a> · <a href="/products">All products</a> · <a href="/api/categories">Categories</a> · '
-        '<a href="/api/search?q=cafe">Search “cafe”</a> · <a href="/api/customers/7/orders">Orders</a> · '
-        '<a href="/api/offers?campaign=spring">Offers</a>'
+        '<a href="/">Shop</a> · <a href="/shop">All products</a> · <a href="/categories">Categories</a> · '
+        '<a href="/search?q=cafe">Search “cafe”</a> · <a href="/orders?customer=7">Orders</a> · '
+        '<a href="/offers?campaign=spring">Offers</a>'
     )
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'

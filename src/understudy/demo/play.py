@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
@@ -16,6 +16,8 @@ from understudy.demo.screen import Screen
 from understudy.demo.stage import Stage, stage
 from understudy.demo.traffic import Till, shop
 from understudy.errors import UnderstudyError
+
+T = TypeVar("T")
 
 JUDGED_S = 120.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -54,22 +56,23 @@ async def _play(screen: Screen, seconds: float, stay: bool) -> None:
         with screen.opening():
             await here.open()
         screen.opened(here)
-        await _watched(here, _show(here, screen, seconds))
+        report = await _watched(here, _show(here, screen, seconds))
         if stay:
-            screen.staying(here)
+            screen.staying(here, _sample(report))
             await _stay(here)
     screen.goodbye(stay)
 
 
-async def _watched(here: Stage, work: Coroutine[Any, Any, None]) -> None:
+async def _watched(here: Stage, work: Coroutine[Any, Any, T]) -> T:
     """Do the work, and give up when a child ends under it. Raises StartError."""
     try:
         async with asyncio.TaskGroup() as group:
             watch = group.create_task(here.children.watch(), name="watch the children")
-            await work
+            done = await work
             watch.cancel()
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
+    return done
 
 
 async def _stay(here: Stage) -> None:
@@ -79,21 +82,30 @@ async def _stay(here: Stage) -> None:
         return
 
 
-async def _show(here: Stage, screen: Screen, seconds: float) -> None:
+async def _show(here: Stage, screen: Screen, seconds: float) -> dict[str, Any]:
+    """The show itself; answers the report."""
     till = Till()
     with screen.shopping(till, seconds):
         await shop(here.url("front"), seconds, till)
     with screen.judging() as tell:
         status = await _judged(here, till, tell)
     command = ["-m", "understudy", "diffs", "report", "-c", str(here.settings)]
-    report = msgspec.json.decode(await output([*command, "--json"], here.folder))
+    report: dict[str, Any] = msgspec.json.decode(await output([*command, "--json"], here.folder))
     found = sightings(report)
     if screen.as_json:
         screen.result(_result(here, till, status, found, report))
-        return
+        return report
+    screen.judged(status["requests"])
     with screen.reporting(here):
         await run(command, here.folder)
-    screen.found(found)
+    screen.found(found, till)
+    return report
+
+
+def _sample(report: dict[str, Any]) -> str:
+    """The ID of an exchange that shows the gravest difference."""
+    samples = [sample for row in report["differences"] for sample in row["samples"]]
+    return samples[0] if samples else "ID"
 
 
 def _result(here: Stage, seen: Till, status: Any, found: dict[str, bool], report: Any) -> dict[str, Any]:
@@ -113,7 +125,7 @@ async def _judged(here: Stage, till: Till, tell: Callable[[int], None]) -> Any:
             while True:
                 async with session.get("/status") as answer:
                     status = await answer.json()
-                tell(status["judge"]["backlog"])
+                tell(status["judge"]["judged"])
                 if _at_rest(status, till.requests):
                     return status
                 await asyncio.sleep(LOOK_S)

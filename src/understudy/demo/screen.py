@@ -38,80 +38,87 @@ class Screen:
 
     def opened(self, here: Stage) -> None:
         """Who is who."""
-        grid = Table.grid(padding=(0, 2))
-        grid.add_row("old stack", here.url("old"), "answers the shoppers")
-        grid.add_row("new stack", here.url("new"), "its database was upgraded; is asked the same, and only compared")
-        grid.add_row("Understudy", here.url("front"), "where the shoppers arrive")
-        self._print(Padding(grid, (0, 2)))
-        self._print()
+        self._print(
+            f"  Understudy  {here.url('front')}  where the shoppers arrive\n"
+            f"  old stack   {here.url('old')}  answers them\n"
+            f"  new stack   {here.url('new')}  upgraded: asked the same, only compared\n"
+        )
 
     @contextlib.contextmanager
     def shopping(self, till: Till, seconds: float) -> Iterator[None]:
         """A bar over the seconds, with what the shoppers do meanwhile."""
         with _Bar(self._console, till, seconds):
             yield
-        if not self._console.is_terminal:  # there the bar is printed once, without its line's end
-            self._print()
 
     @contextlib.contextmanager
     def judging(self) -> Iterator[Callable[[int], None]]:
-        """While the judge reads what was recorded; to be called with how many exchanges are left."""
+        """While the judge reads what was recorded; to be called with how many exchanges it has read."""
         with self._console.status("Judging…") as status:
-            yield lambda left: status.update(f"Judging… {left:,} to go")
+            yield lambda judged: status.update(f"Judging… {judged:,} exchanges read")
+
+    def judged(self, requests: dict[str, int]) -> None:
+        """What became of the requests."""
+        self._print(
+            f"Judged    {requests['equal']:,} equal, {requests['different']:,} different, "
+            f"{requests['skipped']:,} not mirrored: they write (POST /cart)"
+        )
 
     @contextlib.contextmanager
     def reporting(self, here: Stage) -> Iterator[None]:
         """Around the report, which prints itself."""
-        self._print(f"\n[bold]$ {_command()} diffs report -c {here.settings}[/]")
+        self._print(f"\n[bold]$ {_command()} diffs report -c {here.settings}[/]\n", soft_wrap=True)
         sys.stdout.flush()
         yield
         self._print()
 
-    def found(self, found: dict[str, bool]) -> None:
-        """Which of the planted faults the report names."""
-        table = Table(title="What the upgraded database would have done to the shoppers", title_justify="left")
-        for heading in ("found", "planted in the new database", "where", "how it shows"):
-            table.add_column(heading)
+    def found(self, found: dict[str, bool], seen: Till) -> None:
+        """Which of the planted faults the report names, and what the shoppers noticed of them."""
+        many = sum(found.values())
+        self._print(f"[bold]{len(found)} faults of an upgrade were planted in the new database; {many} are found:[/]\n")
+        table = Table.grid(padding=(0, 2))
         for fault in FAULTS:
-            mark = "[green]yes[/]" if found[fault.field] else "[yellow]not yet[/]"
-            table.add_row(mark, fault.title, fault.endpoint, fault.shows)
-        self._print(table)
+            mark = "[green]✔[/]" if found[fault.field] else "[yellow]–[/]"
+            table.add_row(mark, fault.title, fault.endpoint.removeprefix("GET "), fault.shows)
+        self._print(Padding(table, (0, 2)))
+        if many < len(found):
+            self._print("\nThe others did not come up often enough; try more --seconds.")
+        self._print(f"\nThe shoppers saw none of it: {seen.requests:,} answers, {_errors(seen)}.")
 
     def result(self, value: dict[str, Any]) -> None:
         """The result for a script."""
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
         sys.stdout.flush()
 
-    def staying(self, here: Stage) -> None:
-        """Where to look and what to type while it stays."""
-        settings, me = here.settings, _command()
-        grid = Table.grid(padding=(0, 2))
-        grid.add_row(here.url("front"), "the shop, through Understudy: browse it, and ask for the report again")
-        grid.add_row(here.url("new"), "the new stack by itself, to see what the shoppers were spared")
-        for arguments, what in _COMMANDS:
-            grid.add_row(f"{me} {arguments} -c {settings}", what)
-        self._print("[bold]All is still running.[/] Ctrl-C ends it. Try:\n")
-        self._print(Padding(grid, (0, 2)))
+    def staying(self, here: Stage, sample: str) -> None:
+        """Where to look and what to type while it stays; `sample` is the ID of a difference to show."""
+        self._print("\n[bold]Everything goes on until Ctrl-C.[/] In a browser, and in another terminal:\n")
+        self._print(f"  {'the shop, as the shoppers have it':{_WIDTH}}{here.url('front')}")
+        self._print(f"  {'the new stack, as they were spared it':{_WIDTH}}{here.url('new')}")
+        for what, arguments in _COMMANDS:
+            command = f"{_command()} {arguments.format(sample=sample)} -c {here.settings}"
+            self._print(f"  {what:{_WIDTH}}{command}", soft_wrap=True)
 
     def goodbye(self, stayed: bool) -> None:
         """What is left, and where to look next."""
-        self._print("\nEverything is stopped and removed." if stayed else _NEXT.format(me=_command()))
+        self._print("\nEverything is stopped and removed." if stayed else _NEXT.format(me=_command()), soft_wrap=True)
 
     def interrupted(self) -> None:
         """A signal came before the end."""
         self._print("\nInterrupted; everything is stopped and removed.")
 
 
+_WIDTH = 41
 _COMMANDS = (
-    ("status", "what became of every request"),
-    ("diffs list", "the differences one by one"),
-    ("diffs show ID", "both answers side by side"),
-    ("ramp 25", "mirror a quarter of the requests only"),
+    ("what became of every request", "status"),
+    ("the differences one by one", "diffs list"),
+    ("both answers side by side", "diffs show {sample}"),
+    ("the report, with what you clicked", "diffs report"),
+    ("mirror a quarter of the requests only", "ramp 25"),
 )
 _NEXT = """
 Everything is stopped and removed. Next:
-  {me} demo --stay    keeps it running: browse the shop, look at each difference
-  {me} init           writes understudy.toml, to stand before two stacks of your own"""
+  {me} demo --stay  [dim]# goes on, for the shop and the commands above to be tried[/]
+  {me} init         [dim]# writes understudy.toml, for two stacks of your own[/]"""
 
 
 class _Bar(Progress):
@@ -122,7 +129,7 @@ class _Bar(Progress):
         self._seconds = seconds
         self._began = time.monotonic()
         super().__init__(
-            TextColumn("Shopping"),
+            TextColumn("Shopping "),
             BarColumn(),
             TextColumn("{task.completed:.1f} s  {task.fields[told]}"),
             console=console,
@@ -140,9 +147,13 @@ class _Bar(Progress):
         return time.monotonic() - self._began
 
     def _told(self) -> str:
-        requests, errors = self._till.requests, self._till.errors
+        requests = self._till.requests
         rate = requests / max(self._passed, 0.001)
-        return f"{requests:,} requests  {rate:,.0f}/s  " + (f"[red]{errors:,} errors[/]" if errors else "no errors")
+        return f"{requests:,} requests  {rate:,.0f}/s  {_errors(self._till)}"
+
+
+def _errors(seen: Till) -> str:
+    return f"[red]{seen.errors:,} errors[/]" if seen.errors else "no errors"
 
 
 def _command() -> str:

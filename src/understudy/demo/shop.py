@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
+import uvloop
 from aiohttp import web
 
 from understudy import logs
@@ -70,16 +71,16 @@ def application(database: Database) -> web.Application:
     app.on_cleanup.append(_close)
     app.router.add_get("/health", _health)
     app.router.add_get("/", _front)
-    app.router.add_get("/products", _all_products)
-    app.router.add_get(r"/products/{id:\d+}", _product_page)
-    app.router.add_get("/api/products", _products)
-    app.router.add_get(r"/api/products/{id:\d+}", _product)
-    app.router.add_get(r"/api/products/{id:\d+}/reviews", _reviews)
-    app.router.add_get("/api/categories", _categories)
-    app.router.add_get("/api/search", _search)
-    app.router.add_get(r"/api/customers/{id:\d+}/orders", _orders)
-    app.router.add_get("/api/offers", _offers)
-    app.router.add_post("/api/cart", _add_to_cart)
+    app.router.add_get("/shop", _all_products)
+    app.router.add_get(r"/shop/{id:\d+}", _product_page)
+    app.router.add_get("/products", _products)
+    app.router.add_get(r"/products/{id:\d+}", _product)
+    app.router.add_get("/categories", _categories)
+    app.router.add_get("/search", _search)
+    app.router.add_get(r"/reviews/{id:\d+}", _reviews)
+    app.router.add_get("/orders", _orders)
+    app.router.add_get("/offers", _offers)
+    app.router.add_post("/cart", _add_to_cart)
     return app
 
 
@@ -137,7 +138,8 @@ async def _search(request: web.Request) -> web.Response:
 
 
 async def _orders(request: web.Request) -> web.Response:
-    return web.json_response(await request.app[DATABASE].ask(queries.orders, _id(request)))
+    customer = int(request.query.get("customer", "1"))
+    return web.json_response(await request.app[DATABASE].ask(queries.orders, customer))
 
 
 async def _offers(request: web.Request) -> web.Response:
@@ -178,7 +180,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         stock.create(options.database, flavour)
     app = application(Database(options.database, flavour))
     try:
-        web.run_app(app, host="127.0.0.1", port=options.port, print=None, access_log=None)
+        web.run_app(
+            app,
+            host="127.0.0.1",
+            port=options.port,
+            print=None,
+            access_log=None,
+            loop=uvloop.new_event_loop(),
+        )
     except OSError as error:
         sys.exit(f"can't listen on 127.0.0.1:{options.port}: {error.strerror}")
 

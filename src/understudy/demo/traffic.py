@@ -19,7 +19,7 @@ import aiohttp
 from understudy.demo.stock import CUSTOMERS, PRODUCTS
 
 SHOPPERS = 8
-GLANCE_S = 0.02  # how long an answer is looked at; eight shoppers then make some 300 requests a second
+GLANCE_S = 0.05  # how long an answer is looked at, on average; eight shoppers make some 150 requests a second
 ANSWER_S = 30.0
 PAGES = 5
 WORDS = ("tea", "coffee", "bread", "cafe", "basket", "chocolate", "creme", "honey", "roast", "pizza")
@@ -36,16 +36,16 @@ class Visit(NamedTuple):
 
 CLICKS = {
     "GET /": 12,
-    "GET /products": 4,
-    "GET /products/{product}": 18,
-    "GET /api/products?page={page}": 14,
-    "GET /api/products/{product}": 22,
-    "GET /api/products/{product}/reviews": 6,
-    "GET /api/categories": 5,
-    "GET /api/search?q={word}": 8,
-    "GET /api/customers/{customer}/orders": 4,
-    "GET /api/offers?campaign={campaign}": 3,
-    "POST /api/cart": 4,
+    "GET /shop": 4,
+    "GET /shop/{product}": 17,
+    "GET /products?page={page}": 14,
+    "GET /products/{product}": 20,
+    "GET /categories": 5,
+    "GET /search?q={word}": 8,
+    "GET /reviews/{product}": 7,
+    "GET /orders?customer={customer}": 4,
+    "GET /offers?campaign={campaign}": 5,
+    "POST /cart": 4,
 }
 """What shoppers do, and how often out of a hundred times."""
 
@@ -97,7 +97,7 @@ async def shop(url: str, seconds: float, till: Till) -> None:
 
 async def _shopper(url: str, number: int, until: float, till: Till) -> None:
     headers = {"User-Agent": f"shopper/{number}", "Cookie": f"session=shopper-{number}"}
-    clicks = visits(number)
+    clicks, dice = visits(number), random.Random(number)
     async with aiohttp.ClientSession(
         url,
         headers=headers,
@@ -105,8 +105,8 @@ async def _shopper(url: str, number: int, until: float, till: Till) -> None:
         timeout=aiohttp.ClientTimeout(total=ANSWER_S),
     ) as session:
         while time.monotonic() < until:
+            await asyncio.sleep(dice.uniform(0, 2 * GLANCE_S))  # not in step, or they all wait for one another
             await _click(session, next(clicks), till)
-            await asyncio.sleep(GLANCE_S)
 
 
 async def _click(session: aiohttp.ClientSession, visit: Visit, till: Till) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import socket
 import time
 from pathlib import Path
@@ -74,19 +73,26 @@ def test_a_child_that_does_not_listen_is_killed_with_its_own_children(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("understudy.demo.children.STOP_S", 0.1)
-    parent = (
-        f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {DEAF!r}]).pid, flush=True); {DEAF}"
-    )
+    parent = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {DEAF!r}]); {DEAF}"
     with Children(tmp_path) as children:
         child = children.start("Understudy", ["-c", parent])
         deadline = time.monotonic() + 10
         while child.log.read_text().count("deaf") < 2:
             assert time.monotonic() < deadline
-    found = re.search(r"^\d+$", child.log.read_text(), re.MULTILINE)
-    assert found
     assert not lives(child.process.pid)
-    while lives(int(found[0])) and Path(f"/proc/{found[0]}/stat").read_text().split()[2] != "Z":
-        assert time.monotonic() < deadline
+    assert children.living() == []
+
+
+def test_what_a_killed_child_leaves_is_ended_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("understudy.demo.children.STOP_S", 0.1)
+    parent = f"import subprocess, sys;subprocess.Popen([sys.executable, '-c', {DEAF!r}], start_new_session=True).wait()"
+    with Children(tmp_path) as children:
+        child = children.start("Understudy", ["-c", parent])
+        deadline = time.monotonic() + 10
+        while "deaf" not in child.log.read_text():
+            assert time.monotonic() < deadline
+        child.process.kill()
+    assert children.living() == []
 
 
 async def test_what_a_command_prints_is_had(tmp_path: Path) -> None:

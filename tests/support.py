@@ -46,11 +46,18 @@ def wait_until(condition: Callable[[], T], deadline_s: float = 15.0, what: str =
     return answer
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of 127.0.0.1 that nobody listens on now, and that nobody was given before."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port not in _given:
+            _given.add(port)
+            return port
 
 
 def accepts(port: int, host: str = "127.0.0.1") -> bool:
@@ -295,6 +302,7 @@ class AppServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # head and body are two writes: else the second waits 40 ms for an ACK
 
             def handle_one_request(self) -> None:
                 with contextlib.suppress(ConnectionError):

@@ -14,7 +14,8 @@ import msgspec
 import typer
 
 from understudy import __version__
-from understudy.configfile import load, template
+from understudy.config import Settings
+from understudy.configfile import load, require_stacks, template
 from understudy.errors import UnderstudyError
 
 app = typer.Typer(
@@ -77,6 +78,9 @@ def check(config: Config = DEFAULT, as_json: Json = False) -> None:
     if as_json:
         _print_json({"ok": True, "settings": settings})
         return
+    if not settings.stacks:
+        typer.echo(f"{config}: good. There are no stacks in it: it is for `understudy migrate`.")
+        return
     shadows = ", ".join(settings.shadows) or "no shadow: nothing will be compared"
     typer.echo(f"{config}: good. Users are answered by {settings.primary}; asked as well: {shadows}.")
 
@@ -89,12 +93,15 @@ def run(config: Config = DEFAULT) -> None:
     from understudy import logs
     from understudy.proxy.supervisor import Supervisor
 
-    settings = load(config)
+    def serving() -> Settings:
+        return require_stacks(load(config), str(config))
+
+    settings = serving()
     logs.setup(settings.log.level, settings.log.json)
     judge = [sys.executable, "-m", "understudy.diffs.judge"]
 
     async def serve() -> None:
-        await Supervisor(settings, lambda: load(config), {"judge": judge}).run()
+        await Supervisor(settings, serving, {"judge": judge}).run()
 
     uvloop.run(serve())
 

@@ -7,6 +7,7 @@ understudy.toml and the environment.
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -231,18 +232,108 @@ class Log(Section, frozen=True):
     json: Annotated[bool, Meta(description="one JSON object a line, for a collector")] = False
 
 
+class TreeLimits(Section, frozen=True):
+    """Limits of one's own on a replication tree, instead of a preset."""
+
+    replicas_per_source: Annotated[int, Meta(ge=1, le=1_000, description="the most replicas of one source")]
+    levels: Annotated[int, Meta(ge=1, le=100, description="the most levels of replicas beneath a source")]
+    retention_days: Annotated[
+        int, Meta(ge=0, le=3_650, description="the least backup retention of a server with replicas; 0 for none")
+    ] = 0
+    whole_tree: Annotated[
+        bool, Meta(description="true counts the new tree's levels from the old source, not from the new one")
+    ] = False
+
+
+class Tls(Section, frozen=True):
+    """TLS to database servers."""
+
+    ca: Annotated[
+        str, Meta(description="PEM file of the authority that signed the servers' certificates; empty: the system's")
+    ] = ""
+    verify: Annotated[bool, Meta(description="false accepts any certificate")] = True
+
+
+class Credentials(Section, frozen=True):
+    """Who connects to servers whose address matches a pattern."""
+
+    user: Annotated[str, Meta(description="database user; empty: the user of [migrate]")] = ""
+    password_file: Annotated[
+        str, Meta(description="file whose first line is the password; empty: the one of [migrate]")
+    ] = ""
+
+
+class Target(Section, frozen=True):
+    """The new tree that is wanted."""
+
+    new_source: Annotated[str, Meta(description="host:port of the server that is to take over")] = ""
+    new_replicas: Annotated[list[str], Meta(description="host:port of each server beneath the new source")] = []
+    under: Annotated[
+        str, Meta(description="host:port of the old replica that the new source follows; empty: chosen by the planner")
+    ] = ""
+    rehearsal: Annotated[
+        str, Meta(description="host:port of a disposable server that shadow writes may hit; empty for none")
+    ] = ""
+    readers: Annotated[
+        int,
+        Meta(ge=0, le=10_000, description="how many reading replicas are wanted; 0: all of new_replicas are used"),
+    ] = 0
+    build: Annotated[
+        str,
+        Meta(
+            pattern=r"^(dump|clone|hook:\s*\S.*)$",
+            description='how a new server gets its data: "dump", "clone", or "hook: command" that copies a snapshot',
+        ),
+    ] = "dump"
+    gtid_at_cutover: Annotated[bool, Meta(description="true turns GTID on in the new tree during the cutover")] = False
+
+
+class Migrate(Section, frozen=True):
+    """The replication tree that is, and the new one that shall be."""
+
+    source: Annotated[
+        str, Meta(description="host:port of a server of the old tree, which is discovered from here, up and down")
+    ] = ""
+    limits: Annotated[
+        Literal["classic", "rds", "none"] | TreeLimits,
+        Meta(
+            description="what a tree may be: classic (5 replicas a source, 2 levels), rds (15, 3), none, or "
+            "{ replicas_per_source = 5, levels = 2 }"
+        ),
+    ] = "classic"
+    user: Annotated[str, Meta(description="database user; `understudy migrate grants` prints what it needs")] = (
+        "understudy"
+    )
+    password_file: Annotated[str, Meta(description="file whose first line is the user's password")] = ""
+    tls: Annotated[Tls, Meta(description="TLS to the servers; used and verified where they offer it")] = Tls()
+    target: Annotated[Target, Meta(description="the new tree")] = Target()
+    credentials: Annotated[
+        dict[str, Credentials],
+        Meta(description='users of servers whose host:port matches a pattern, such as [migrate.credentials."new-*"]'),
+    ] = {}
+
+    def login(self, address: str) -> Credentials:
+        """Who connects to a server: the first pattern that matches decides, what it leaves empty is as for all."""
+        for pattern, own in self.credentials.items():
+            host = address.rpartition(":")[0]
+            if fnmatchcase(address, pattern) or fnmatchcase(host, pattern):
+                return Credentials(own.user or self.user, own.password_file or self.password_file)
+        return Credentials(self.user, self.password_file)
+
+
 class Settings(Section, frozen=True):
     """understudy.toml, whole."""
 
-    stacks: Annotated[dict[str, Stack], Meta(description="the application stacks: one primary, any number of shadows")]
+    stacks: Annotated[
+        dict[str, Stack],
+        Meta(description="the application stacks: one primary, any number of shadows; none with [migrate] alone"),
+    ] = {}
     state_dir: Annotated[str, Meta(min_length=1, description="recordings, database, sockets; created 0700")] = (
         "understudy-state"
     )
     hooks: Annotated[
         str,
-        Meta(
-            description="Python file with select(), shadow_headers() or on_exchange()"
-        ),
+        Meta(description="Python file with select(), shadow_headers() or on_exchange()"),
     ] = ""
     proxy: Annotated[Proxy, Meta(description="where users arrive")] = Proxy()
     mirror: Annotated[Mirror, Meta(description="which requests the shadows get")] = Mirror()
@@ -252,6 +343,7 @@ class Settings(Section, frozen=True):
     recording: Annotated[Recording, Meta(description="the files between workers and judge")] = Recording()
     fluentd: Annotated[Fluentd, Meta(description="where differences are shipped")] = Fluentd()
     log: Annotated[Log, Meta(description="Understudy's own log")] = Log()
+    migrate: Annotated[Migrate, Meta(description="the replication tree that is, and the one that shall be")] = Migrate()
 
     @property
     def primary(self) -> str:

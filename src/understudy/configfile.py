@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import inspect
 
-from understudy.config import Section, Settings, Stack
+from understudy.config import Credentials, Section, Settings, Stack
 from understudy.errors import SettingsError
 
 ENVIRONMENT = "UNDERSTUDY_"
@@ -77,8 +77,20 @@ def check(raw: dict[str, Any], source: str, overridden: Mapping[str, str] | None
         settings = msgspec.convert(raw, Settings)
     except msgspec.ValidationError as error:
         raise _explained(error, raw, where) from None
+    if "stacks" not in raw and not settings.migrate.source:
+        raise where.error("stacks", None, "a table")
     for path, given, accepted in _inconsistencies(settings):
         raise where.error(path, given, accepted)
+    return settings
+
+
+def require_stacks(settings: Settings, source: str) -> Settings:
+    """The settings again, where they name the stacks that serving needs. Raises SettingsError."""
+    if not settings.stacks:
+        raise SettingsError(
+            f"{source}: stacks: nothing given; accepted: a table",
+            "this file has only [migrate]; name the application stacks, of which one is the primary",
+        )
     return settings
 
 
@@ -206,12 +218,21 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         stacks={
             name: msgspec.structs.replace(stack, ca_file=here(stack.ca_file)) for name, stack in settings.stacks.items()
         },
+        migrate=msgspec.structs.replace(
+            settings.migrate,
+            password_file=here(settings.migrate.password_file),
+            tls=msgspec.structs.replace(settings.migrate.tls, ca=here(settings.migrate.tls.ca)),
+            credentials={
+                pattern: msgspec.structs.replace(own, password_file=here(own.password_file))
+                for pattern, own in settings.migrate.credentials.items()
+            },
+        ),
     )
 
 
 def _unknown_keys(raw: object, kind: inspect.Type, path: str, where: _Where) -> None:
     """Raise for a key that no section declares, with the nearest one that it does."""
-    kind = _bare(kind)
+    kind = _table_of(kind)
     if isinstance(kind, inspect.DictType) and isinstance(raw, dict):
         for key, value in raw.items():
             _unknown_keys(value, kind.value_type, _join(path, key), where)
@@ -246,7 +267,7 @@ def _follow(raw: Any, steps: list[str]) -> tuple[str, object, inspect.Type | Non
     kind: inspect.Type = inspect.type_info(Settings)
     path, value = "", raw
     for step in steps:
-        bare = _bare(kind)
+        bare = _table_of(kind)
         if isinstance(bare, inspect.StructType):
             kind = next(f.type for f in bare.fields if f.name == step)
             value, path = value.get(step), _join(path, step)
@@ -306,6 +327,13 @@ def _bare(kind: inspect.Type) -> inspect.Type:
     return kind
 
 
+def _table_of(kind: inspect.Type) -> inspect.Type:
+    """The type itself; of several, the one that is a table."""
+    kind = _bare(kind)
+    parts = kind.types if isinstance(kind, inspect.UnionType) else ()
+    return next((part for part in parts if isinstance(part, inspect.StructType)), kind)
+
+
 def _join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
@@ -315,6 +343,7 @@ def _inconsistencies(settings: Settings) -> Iterator[tuple[str, object, str]]:
     yield from _stack_faults(settings)
     yield from _address_faults(settings)
     yield from _pattern_faults(settings)
+    yield from _migrate_faults(settings)
     proxy = settings.proxy
     if bool(proxy.tls_cert) != bool(proxy.tls_key):
         yield (
@@ -326,7 +355,7 @@ def _inconsistencies(settings: Settings) -> Iterator[tuple[str, object, str]]:
 
 def _stack_faults(settings: Settings) -> Iterator[tuple[str, object, str]]:
     primaries = [name for name, stack in settings.stacks.items() if stack.role == "primary"]
-    if len(primaries) != 1:
+    if len(primaries) != 1 and (settings.stacks or not settings.migrate.source):
         yield "stacks", primaries, 'exactly one stack with role = "primary"'
     for name, stack in settings.stacks.items():
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
@@ -396,6 +425,39 @@ def _pattern_faults(settings: Settings) -> Iterator[tuple[str, object, str]]:
                 yield path, expression, f"regular expressions ({error})"
 
 
+def _migrate_faults(settings: Settings) -> Iterator[tuple[str, object, str]]:
+    target = settings.migrate.target
+    named = {
+        "migrate.source": [settings.migrate.source],
+        "migrate.target.new_source": [target.new_source],
+        "migrate.target.under": [target.under],
+        "migrate.target.rehearsal": [target.rehearsal],
+        "migrate.target.new_replicas": target.new_replicas,
+    }
+    for path, servers in named.items():
+        for server in servers:
+            if (server or path.endswith("new_replicas")) and not _is_server(server):
+                yield path, server, "host:port, such as db-1.example:3306"
+    seen: dict[str, str] = {}
+    for path in (
+        "migrate.source",
+        "migrate.target.new_source",
+        "migrate.target.rehearsal",
+        "migrate.target.new_replicas",
+    ):
+        for server in filter(None, named[path]):
+            if server in seen:
+                yield path, server, f"another server than {seen[server]}"
+            seen[server] = path
+
+
+def _is_server(text: str) -> bool:
+    try:
+        return bool(text.rpartition(":")[0]) and bool(address(text).host)
+    except ValueError:
+        return False
+
+
 def template() -> str:
     """A commented understudy.toml: the stacks to fill in, and every other setting with its default."""
     lines = [
@@ -415,16 +477,24 @@ def template() -> str:
     ]
     for name, section in sections().items():
         lines += ["", f"[{name}]", *_setting_lines(section)]
+    lines += ["", '# [migrate.credentials."new-*"]     # other users, for servers whose host:port matches']
+    lines += [f"#   {line.removeprefix('# ')}" for line in _setting_lines(Credentials) if " = " in line]
     return "\n".join(lines) + "\n"
 
 
 def sections() -> dict[str, type[Section]]:
-    """The tables of the file by name, without the stacks."""
-    return {
-        f.name: kind.cls
-        for f in msgspec.structs.fields(Settings)
-        if isinstance(kind := _bare(inspect.type_info(f.type)), inspect.StructType) and issubclass(kind.cls, Section)
-    }
+    """The tables of the file by name, tables within tables after them, without the stacks."""
+    return _sections_of(Settings, "")
+
+
+def _sections_of(section: type[Section], path: str) -> dict[str, type[Section]]:
+    found: dict[str, type[Section]] = {}
+    for f in msgspec.structs.fields(section):
+        kind = _bare(inspect.type_info(f.type))
+        if isinstance(kind, inspect.StructType) and issubclass(kind.cls, Section):
+            name = _join(path, f.name)
+            found |= {name: kind.cls, **_sections_of(kind.cls, name)}
+    return found
 
 
 class Setting(NamedTuple):

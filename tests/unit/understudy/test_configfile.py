@@ -63,8 +63,8 @@ def every_setting(section: type = Settings, path: str = "") -> Iterator[tuple[st
     for field in msgspec.structs.fields(section):
         kind = bare(inspect.type_info(field.type))
         here = f"{path}{field.name}"
-        if here == "stacks":
-            yield from every_setting(Stack, "stacks.new.")
+        if isinstance(kind, inspect.DictType) and isinstance(kind.value_type, inspect.StructType):
+            yield from every_setting(kind.value_type.cls, f"{here}.new.")
         elif isinstance(kind, inspect.StructType):
             yield from every_setting(kind.cls, f"{here}.")
         else:

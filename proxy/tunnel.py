@@ -17,14 +17,18 @@ class TunnelEnd(asyncio.Protocol):
         self._worker = worker
         self._own = own
         self._other = other
+        self._ended = False  # this side sends no more
+        self.opposite: TunnelEnd | None = None
 
     def data_received(self, data: bytes) -> None:
         """asyncio: pass on."""
         self._other.write(data)
 
     def eof_received(self) -> bool:
-        """asyncio: this side sends no more; the other may."""
-        if self._other.is_closing() or not self._other.can_write_eof():
+        """asyncio: this side sends no more; the other may, and when neither does the tunnel ends."""
+        self._ended = True
+        other_ended = self.opposite is None or self.opposite._ended
+        if other_ended or self._other.is_closing() or not self._other.can_write_eof():
             return False
         self._other.write_eof()
         return True
@@ -32,6 +36,7 @@ class TunnelEnd(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: this side is gone, so the other ends too."""
         self._worker.tunnels.discard(self)
+        self.opposite = None
         self._other.close()
 
     def pause_writing(self) -> None:
@@ -57,6 +62,7 @@ def tunnel(
     upstream.call = None
     upstream.pool.open_connections -= 1
     to_primary, to_client = TunnelEnd(worker, client, primary), TunnelEnd(worker, primary, client)
+    to_primary.opposite, to_client.opposite = to_client, to_primary
     worker.tunnels.add(to_primary)
     primary.set_protocol(to_client)
     client.set_protocol(to_primary)

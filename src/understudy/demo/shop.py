@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import sqlite3
 import sys
 import threading
@@ -189,7 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             loop=uvloop.new_event_loop(),
         )
     except OSError as error:
-        sys.exit(f"can't listen on 127.0.0.1:{options.port}: {error.strerror}")
+        sys.exit(f"can't listen on 127.0.0.1:{options.port}: {os.strerror(error.errno or 0)}")
 
 
 if __name__ == "__main__":

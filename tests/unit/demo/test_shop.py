@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from itertools import product
@@ -209,3 +212,16 @@ def test_a_database_refuses_to_be_made_twice(tmp_path: Path) -> None:
     stock.create(tmp_path / "db", OLD, 1)
     with pytest.raises(sqlite3.OperationalError):
         stock.create(tmp_path / "db", OLD, 1)
+
+
+def test_a_port_in_use_is_told_in_a_line(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        shop_on_it = [sys.executable, "-m", "understudy.demo.shop", "--flavour", "old", "--port", str(port)]
+        done = subprocess.run(
+            [*shop_on_it, "--database", tmp_path / "db"], capture_output=True, text=True, timeout=60, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == f"can't listen on 127.0.0.1:{port}: Address already in use\n"

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, cast
 
 from understudy.proxy.chunked import ChunkScanner
 from understudy.proxy.head import CHUNKED, END, MAX_HEAD_BYTES, Malformed, ReplyHead
-from understudy.proxy.pool import Remembered
 from understudy.proxy.prepare import Prepared
+from understudy.proxy.remembered import Remembered
 from understudy.proxy.tunnel import tunnel
 from understudy.proxy.turn import Turn, ends_by_close
 from understudy.proxy.upstream import Upstream

@@ -42,7 +42,7 @@ NEVER_NOMINATED: Final = frozenset(
 OURS: Final = frozenset((b"understudy-shadow", b"understudy-again"))  # a client must not be taken for a shadow
 FRAMING: Final = frozenset((b"content-length", b"transfer-encoding"))
 
-_REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([\x21-\x7e\x80-\xff]+) HTTP/1\.([01])")
+_REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([\x21-\x7e\x80-\xff]+) HTTP/1\.[01]")
 _HOST: Final = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 _VISIBLE: Final = bytes(set(range(256)) - set(range(0x20)) - {0x7F} | {0x09})
 
@@ -56,13 +56,17 @@ class Malformed(Exception):
         self.status = status
 
 
-class RequestHead(Struct, frozen=True):
-    """A request's head as it came. `length` is the body's: bytes, 0 where there is none, or CHUNKED."""
+class Block(Struct, frozen=True, gc=False):
+    """A request's fields and the version before them: all of its head but method and target.
 
-    method: bytes
-    target: bytes
+    `fields` are in their order, `names` the same in lower case, `lines` as they came. `length` is the body's: bytes,
+    0 where there is none, or CHUNKED.
+    """
+
     minor: int
     fields: Fields
+    names: list[bytes]
+    lines: list[bytes]
     nominated: frozenset[bytes]
     length: int
     keep_alive: bool
@@ -71,7 +75,26 @@ class RequestHead(Struct, frozen=True):
 
     def value(self, name: bytes) -> bytes:
         """The first value of the field with this lower-case name, or empty."""
-        return next((value for key, value in self.fields if key.lower() == name), b"")
+        return _value(self.fields, self.names, name)
+
+
+class RequestHead(Struct, frozen=True, gc=False):
+    """A request's head as it came."""
+
+    method: bytes
+    target: bytes
+    minor: int
+    length: int
+    block: Block
+
+    @property
+    def fields(self) -> Fields:
+        """The fields in their order."""
+        return self.block.fields
+
+    def value(self, name: bytes) -> bytes:
+        """The first value of the field with this lower-case name, or empty."""
+        return self.block.value(name)
 
 
 class Template(Struct, frozen=True, gc=False):
@@ -117,34 +140,52 @@ class _Collector:
 
 def read_request(raw: bytes) -> RequestHead:
     """Read a request's head, its final empty line included. Raises Malformed."""
-    _check_bytes(raw)
     line_end = raw.index(b"\r\n")
+    method, target = read_request_line(raw, line_end)
+    return joined(method, target, read_block(raw[line_end - 1 :]))
+
+
+def joined(method: bytes, target: bytes, block: Block) -> RequestHead:
+    """A head from its two parts. Raises Malformed where they contradict each other."""
+    if target[:1] != b"/":
+        _check_target(method, target, block.value(b"host"))
+    return RequestHead(method, target, block.minor, block.length, block)
+
+
+def read_request_line(raw: bytes, line_end: int) -> tuple[bytes, bytes]:
+    """Method and target of a head whose first line ends at `line_end`. Raises Malformed."""
     line = _REQUEST_LINE.fullmatch(raw, 0, line_end)
     if line is None:
+        _check_bytes(raw)
         raise Malformed("version" if _is_other_version(raw[:line_end]) else "request-line")
-    method, target, minor = line[1], line[2], int(line[3])
-    # llhttp knows a list of methods and refuses raw UTF-8 in targets; browsers and sites use others, so the line is
-    # read above and llhttp gets a plain one.
-    fields = _fields(httptools.HttpRequestParser, b"GET / HTTP/1.%d" % minor + raw[line_end:])
+    method, target = line.groups()
     if method == b"CONNECT":
         raise Malformed("connect", 405)
+    return method, target
+
+
+def read_block(raw: bytes) -> Block:
+    """Read a head's fields: `raw` begins with the last digit of the version. Raises Malformed."""
+    _check_bytes(raw)
+    # llhttp knows a list of methods and refuses raw UTF-8 in targets; browsers and sites use others, so the line is
+    # read by our own rules and llhttp gets a plain one.
+    fields = _fields(httptools.HttpRequestParser, b"GET / HTTP/1." + raw)
+    minor = raw[0] - 0x30
     names = [name.lower() for name, _ in fields]
-    if any(b"_" in name and name.replace(b"_", b"-") in FRAMING for name in names):
+    if b"_" in raw and any(b"_" in name and name.replace(b"_", b"-") in FRAMING for name in names):
         raise Malformed("framing")
-    if target == b"*" and method != b"OPTIONS":
-        raise Malformed("target")
-    _check_host(fields, names, target, minor)
-    connection = _connection(fields, names)
-    return RequestHead(
-        method=method,
-        target=target,
+    _check_host(fields, names, minor)
+    connection = _connection(fields, names) if b"connection" in names else _NO_OPTIONS
+    return Block(
         minor=minor,
         fields=fields,
+        names=names,
+        lines=raw[3:-4].split(b"\r\n"),
         nominated=connection - NEVER_NOMINATED,
         length=_request_length(fields, names, minor),
         keep_alive=b"close" not in connection and (minor == 1 or b"keep-alive" in connection),
         expects_continue=minor == 1 and _value(fields, names, b"expect").lower() == b"100-continue",
-        upgrade=_upgrade(fields, names, connection, minor),
+        upgrade=_upgrade(fields, names, connection, minor) if connection else b"",
     )
 
 
@@ -176,14 +217,15 @@ def _reason(message: str) -> str:
     return "framing" if "Content-Length" in message or "Transfer-Encoding" in message else "header-syntax"
 
 
+_NO_OPTIONS: Final[frozenset[bytes]] = frozenset()
+
+
 def _value(fields: Fields, names: list[bytes], name: bytes) -> bytes:
     return fields[names.index(name)][1] if name in names else b""
 
 
 def _connection(fields: Fields, names: list[bytes]) -> frozenset[bytes]:
     """The options that Connection names, in lower case."""
-    if b"connection" not in names:
-        return frozenset()
     values = [value for (_, value), name in zip(fields, names, strict=True) if name == b"connection"]
     return frozenset(option.strip() for option in b",".join(values).lower().split(b",") if option.strip())
 
@@ -207,15 +249,20 @@ def _content_length(value: bytes) -> int:
     return int(value)
 
 
-def _check_host(fields: Fields, names: list[bytes], target: bytes, minor: int) -> None:
-    """One Host, of host characters, that an absolute target does not contradict (RFC 9112 §3.2)."""
+def _check_host(fields: Fields, names: list[bytes], minor: int) -> None:
+    """One Host, of host characters (RFC 9112 §3.2)."""
     hosts = names.count(b"host")
     if hosts > 1 or (minor == 1 and not hosts):
         raise Malformed("host")
-    host = _value(fields, names, b"host")
-    if not _HOST.fullmatch(host):
+    if not _HOST.fullmatch(_value(fields, names, b"host")):
         raise Malformed("host")
-    if target[:1] == b"/" or target == b"*":
+
+
+def _check_target(method: bytes, target: bytes, host: bytes) -> None:
+    """A target that is no path: * is for OPTIONS, and an absolute one does not contradict Host (RFC 9112 §3.2)."""
+    if target == b"*":
+        if method != b"OPTIONS":
+            raise Malformed("target")
         return
     try:
         authority = urlsplit(target.decode("latin-1")).netloc
@@ -234,45 +281,75 @@ def _upgrade(fields: Fields, names: list[bytes], connection: frozenset[bytes], m
 
 
 def forwarded(head: RequestHead, scheme: bytes, default_host: bytes, *, shadow: bool) -> Template:
-    """The head to send to a stack, open at its end: `Via`, `X-Forwarded-*` appended, hop-by-hop fields gone.
+    """The head to send to a stack, open at its end. See `forwarded_block`."""
+    return with_line(head.method, head.target, forwarded_block(head.block, scheme, default_host, shadow=shadow))
+
+
+def with_line(method: bytes, target: bytes, template: Template) -> Template:
+    """A block's template under a request line."""
+    return Template(b"%b %b HTTP/1.1%b" % (method, target, template.before), template.after)
+
+
+def forwarded_block(block: Block, scheme: bytes, default_host: bytes, *, shadow: bool) -> Template:
+    """The fields to send to a stack, open at their end: `Via`, `X-Forwarded-*` appended, hop-by-hop fields gone.
 
     `default_host` stands in where an HTTP/1.0 request has no Host. A shadow gets the body whole, so it is never
     asked to say 100 (Continue), and it is never upgraded.
     """
-    lines: list[bytes] = []
+    lines = [b""]
     address_at = -1
-    seen = set()
-    for name, value in head.fields:
-        lower = name.lower()
-        # CGI and WSGI know no difference between - and _ in names
-        if lower in HOP_BY_HOP or lower in head.nominated or lower.replace(b"_", b"-") in OURS:
-            continue
-        if (shadow and lower == b"expect") or (lower == b"x-request-id" and not head.value(lower)):
-            continue
-        if lower == b"x-forwarded-for":
-            address_at = len(lines)
-        seen.add(lower)
-        lines.append(b"%b: %b" % (name, value))
-    if head.length == CHUNKED:
+    names = block.names
+    for line, name in zip(block.lines, names, strict=False):  # a head without fields has one empty line
+        if name not in _PLAIN:
+            if not _goes_on(name, block, shadow):
+                continue
+            if name == b"x-forwarded-for":
+                address_at = len(lines)
+        lines.append(line)
+    if block.length == CHUNKED:
         lines.append(b"Transfer-Encoding: chunked")
-    if b"host" not in seen:
-        lines.insert(0, b"Host: " + default_host)
+    if b"host" not in names:
+        lines.insert(1, b"Host: " + default_host)
         address_at += address_at >= 0
-    if b"x-forwarded-proto" not in seen:
+    if b"x-forwarded-proto" not in names:
         lines.append(b"X-Forwarded-Proto: " + scheme)
-    if b"x-forwarded-host" not in seen and b"host" in seen:
-        lines.append(b"X-Forwarded-Host: " + head.value(b"host"))
-    lines.append(b"Via: 1.%d understudy" % head.minor)
-    if head.upgrade and not shadow:
-        lines += [b"Connection: Upgrade", b"Upgrade: " + head.upgrade]
+    if b"x-forwarded-host" not in names and b"host" in names:
+        lines.append(b"X-Forwarded-Host: " + block.value(b"host"))
+    lines.append(b"Via: 1.%d understudy" % block.minor)
+    if block.upgrade and not shadow:
+        lines += [b"Connection: Upgrade", b"Upgrade: " + block.upgrade]
     if address_at < 0:
         address_at = len(lines)
         lines.append(b"X-Forwarded-For: ")
     else:
-        lines[address_at] += b"" if lines[address_at].endswith(b": ") else b", "
-    before = [b"%b %b HTTP/1.1" % (head.method, head.target), *lines[: address_at + 1]]
-    after = b"".join(b"\r\n" + line for line in lines[address_at + 1 :])
-    return Template(b"\r\n".join(before), after + b"\r\n")
+        lines[address_at] = _open_list(lines[address_at])
+    before = b"\r\n".join(lines[: address_at + 1])
+    return Template(before, b"\r\n".join((b"", *lines[address_at + 1 :], b"")))
+
+
+# The names that most heads are made of, which need no further look.
+_PLAIN: Final = frozenset(
+    (
+        *(b"host", b"user-agent", b"accept", b"accept-encoding", b"accept-language", b"cookie", b"referer"),
+        *(b"content-type", b"content-length", b"cache-control", b"pragma", b"authorization", b"origin"),
+        *(b"if-none-match", b"if-modified-since", b"range", b"dnt", b"priority", b"upgrade-insecure-requests"),
+        *(b"sec-fetch-dest", b"sec-fetch-mode", b"sec-fetch-site", b"sec-fetch-user"),
+        *(b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform", b"x-forwarded-proto", b"x-forwarded-host"),
+    )
+)
+
+
+def _goes_on(name: bytes, block: Block, shadow: bool) -> bool:
+    """Whether a field of the client's is passed on. CGI and WSGI know no difference between - and _ in names."""
+    if name in HOP_BY_HOP or name in block.nominated or name.replace(b"_", b"-") in OURS:
+        return False
+    return not (shadow and name == b"expect") and not (name == b"x-request-id" and not block.value(name))
+
+
+def _open_list(line: bytes) -> bytes:
+    """A list field's line, ready for one more member."""
+    line = line.rstrip(b" \t")
+    return line + (b" " if line.endswith(b":") else b", ")
 
 
 def recorded(fields: Fields, nominated: frozenset[bytes] = frozenset()) -> Headers:
@@ -315,7 +392,7 @@ def read_reply(raw: bytes, comparable: Comparable, mask: Callable[[Headers], Hea
     minor, status = int(line[1]), int(line[2])
     fields = _fields(httptools.HttpResponseParser, raw)
     names = [name.lower() for name, _ in fields]
-    connection = _connection(fields, names)
+    connection = _connection(fields, names) if b"connection" in names else _NO_OPTIONS
     nominated = connection - NEVER_NOMINATED
     upgrade = _value(fields, names, b"upgrade") if status == 101 else b""
     length = _reply_length(fields, names, status)

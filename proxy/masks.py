@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from typing import Final
+from urllib.parse import unquote_plus
 
 from understudy.coding import decode
 from understudy.config import ALWAYS_MASKED, Masks
@@ -19,8 +20,20 @@ from understudy.exchange import Headers, first_header
 PREFIX: Final = "masked:"
 MAX_DECODED_BYTES: Final = 16 << 20
 
-_CARRY_TARGETS: Final = frozenset(("location", "content-location", "referer", "refresh", "link"))
 _json_value: Final = json.JSONDecoder().raw_decode
+
+# Where the name of a pair may stand, and where its value ends: in a target, in a form, and in any other text. A value
+# that goes on after a ";" or a "#" is masked with what follows: better too much than half a secret.
+_TARGET_KEY: Final = re.compile(r"(?:^|[?&;#])([^=&;#?\s]{1,200})=")
+_TARGET_END: Final = re.compile(r"[&\s]")
+_FORM_END: Final = re.compile(r"&")
+_TEXT_KEY: Final = re.compile(r"""(?:^|[?&;#\s"'<])([^=&;#?\s"'<>]{1,200})=""")
+_TEXT_END: Final = re.compile(r"""[&\s"'<>]""")
+_NAME_PARTS: Final = re.compile(r"[\[\].]+")
+_BOUNDARY: Final = re.compile(r"""(?i)boundary=(?:"([^"]+)"|([^";,\s]+))""")
+_PART_NAME: Final = re.compile(r"""(?i)[;\s]name\*?\s*=\s*(?:[\w-]*'[\w-]*')?(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))""")
+_PART_HEAD: Final = re.compile(r"\r?\n\r?\n")
+_LITERAL: Final = re.compile(r"[\w.+-]*")
 
 
 class Masker:
@@ -30,11 +43,13 @@ class Masker:
         self._key = hashlib.blake2b(key, digest_size=32).digest()
         self._headers = frozenset(name.lower() for name in (*ALWAYS_MASKED, *masks.headers))
         self._patterns = [re.compile(pattern) for pattern in masks.patterns]
-        self._needles = _by_rarest_byte(_shortest([name.lower().encode() for name in masks.fields]))
-        names = "|".join(re.escape(name) for name in masks.fields) or r"(?!)"
-        self._pair = re.compile(rf"(?i)((?:^|[?&;])(?:{names})(?:\[\w*\])?=)([^&;#\s]*)")
-        self._member = re.compile(rf'(?i)"(?:{names})"\s*:\s*')
-        self._part = re.compile(rf'(?is)(name="(?:{names})"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n)(.*?)(?=\r\n--)')
+        self._needles = _by_rarest_byte(_shortest([name.lower().encode() for name in masks.fields if name]))
+        self._names = frozenset(name.lower() for name in masks.fields if name)
+        plain = "|".join(map(re.escape, self._names)) or r"(?!)"
+        escaped = "|".join("".join(map(_maybe_escaped, name)) for name in self._names) or r"(?!)"
+        # JSON may stand in a string of JSON, its quotes escaped once or oftener: the backslashes must be the same
+        self._member = re.compile(rf'(?i)(\\*)"(?:{plain})\1"\s*:\s*')
+        self._escaped_member = re.compile(rf'(?i)(\\*)"(?:{escaped})\1"\s*:\s*')
 
     def value(self, secret: str) -> str:
         """The mask of one value."""
@@ -48,28 +63,40 @@ class Masker:
     def _header(self, name: str, value: str) -> str:
         if name in self._headers:
             return self.value(value)
-        if name in _CARRY_TARGETS:
-            return self.target(value)
+        if "=" in value:
+            value = self._pairs(value, _TEXT_KEY, _TEXT_END)
+        if '"' in value:
+            value = self._members(value)
         return self._by_patterns(value) if self._patterns else value
 
     def target(self, target: str) -> str:
         """A request's target with the values of secret query parameters masked."""
         if "=" in target:
-            target = self._pair.sub(self._masked_pair, target)
+            target = self._pairs(target, _TARGET_KEY, _TARGET_END)
         return self._by_patterns(target) if self._patterns else target
 
     def body(self, body: bytes, content_type: str, encoding: str) -> bytes | None:
         """A body with its secrets masked, decoded; the very body where there are none; None where it can't be examined."""
-        if not body:
+        if not body or not (self._patterns or self._needles):
             return body
         try:
             plain = decode(body, encoding, MAX_DECODED_BYTES) if encoding else body
         except CodingError:
             return None
-        if not self._patterns and not self._may_hold_fields(plain):
+        kind = content_type.lower()
+        if "charset=utf-16" in kind or "charset=utf-32" in kind:
+            return None
+        is_form = "x-www-form-urlencoded" in kind  # small, and the only place where names are percent-encoded
+        if not self._patterns and not is_form and not self._may_hold_fields(plain):
             return body
         text = plain.decode("utf-8", "surrogateescape")
-        masked = self._by_patterns(self._fields(text, content_type.lower()))
+        if is_form:
+            masked = self._pairs(text, _TARGET_KEY, _FORM_END)
+        elif kind.startswith("multipart/"):
+            masked = self._multipart(text, content_type)
+        else:
+            masked = self._pairs(self._members(text), _TEXT_KEY, _TEXT_END)
+        masked = self._by_patterns(masked)
         return body if masked == text else masked.encode("utf-8", "surrogateescape")
 
     def request_body(self, headers: Headers, body: bytes) -> tuple[Headers, bytes]:
@@ -86,30 +113,55 @@ class Masker:
                 for needle in needles:
                     if needle in lower:
                         return True
-        return False
+        return b"\\u00" in lower
 
-    def _fields(self, text: str, content_type: str) -> str:
-        if "x-www-form-urlencoded" in content_type:
-            return self._pair.sub(self._masked_pair, text)
-        if content_type.startswith("multipart/"):
-            return self._part.sub(self._masked_pair, text)
-        return self._members(text)
+    def _is_secret(self, name: str) -> bool:
+        """Whether a pair's name is one to mask, or has it for a part: user[password], login.password."""
+        name = unquote_plus(name).lower()
+        return name in self._names or not self._names.isdisjoint(_NAME_PARTS.split(name))
 
-    def _masked_pair(self, match: re.Match[str]) -> str:
-        return match[1] + (self.value(match[2]) if match[2] else "")
+    def _pairs(self, text: str, key: re.Pattern[str], end_of_value: re.Pattern[str]) -> str:
+        """Mask the values of name=value pairs."""
+        pieces, place = [], 0
+        for match in key.finditer(text):
+            start = match.end()
+            if start < place or not self._is_secret(match[1]):
+                continue
+            after = end_of_value.search(text, start)
+            end = after.start() if after else len(text)
+            if end > start:
+                pieces += [text[place:start], self.value(text[start:end])]
+                place = end
+        return "".join([*pieces, text[place:]])
+
+    def _multipart(self, text: str, content_type: str) -> str:
+        boundary = _BOUNDARY.search(content_type)
+        if boundary is None:
+            return self.value(text)
+        pieces = re.split(rf"((?:\A|\r?\n)--{re.escape(boundary[1] or boundary[2])})", text)
+        pieces[::2] = map(self._part, pieces[::2])
+        return "".join(pieces)
+
+    def _part(self, part: str) -> str:
+        gap = _PART_HEAD.search(part)
+        if gap is None:
+            return part
+        head, value = part[: gap.end()], part[gap.end() :]
+        name = _PART_NAME.search(head)
+        if name and value and self._is_secret(name[1] or name[2] or ""):
+            return head + self.value(value)
+        return head + self._members(value)
 
     def _members(self, text: str) -> str:
         """Mask the values of JSON members where they stand, so that all other text stays as it was."""
         pieces, place = [], 0
-        for match in self._member.finditer(text):
-            start = match.end()
+        members = self._escaped_member if "\\u00" in text else self._member
+        for match in members.finditer(text):
+            start, quote = match.end(), match[1] + '"'
             if start < place:
                 continue
-            try:
-                _, end = _json_value(text, start)
-            except (ValueError, RecursionError):
-                end = len(text)  # not a value that can be read: what follows is masked whole
-            pieces += [text[place:start], json.dumps(self.value(text[start:end]))]
+            end = _end_of_value(text, start, quote)
+            pieces += [text[place:start], quote, self.value(text[start:end]), quote]
             place = end
         return "".join([*pieces, text[place:]])
 
@@ -120,6 +172,25 @@ class Masker:
 
     def _masked_match(self, match: re.Match[str]) -> str:
         return self.value(match[0]) if match[0] else ""
+
+
+def _maybe_escaped(char: str) -> str:
+    codes = "|".join(f"{ord(case):04x}" for case in {char.lower(), char.upper()} if len(case) == 1)
+    return rf"(?:{re.escape(char)}|\\+u(?:{codes}))"
+
+
+def _end_of_value(text: str, start: int, quote: str) -> int:
+    """Where a JSON value ends; the text's end where it can't be read, so that all that follows is masked."""
+    if quote == '"':
+        try:
+            return _json_value(text, start)[1]
+        except (ValueError, RecursionError):
+            return len(text)
+    if text.startswith(quote, start):
+        closing = re.compile(rf"(?<!\\){re.escape(quote)}").search(text, start + len(quote))
+        return closing.end() if closing else len(text)
+    literal = _LITERAL.match(text, start)
+    return literal.end() if literal and literal[0] else len(text)
 
 
 def without_encoding(headers: Headers) -> Headers:

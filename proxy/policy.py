@@ -27,7 +27,7 @@ class Policy:
 
     def eligible(self, head: RequestHead) -> bool:
         """Whether method and path let the request be mirrored; the same for every request with this head."""
-        if head.method not in self._methods or head.upgrade:
+        if head.method not in self._methods or head.block.upgrade:
             return False
         path = _path(head.target)
         if any(pattern.search(path) for pattern in self._skip):

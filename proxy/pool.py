@@ -8,50 +8,19 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeVar
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from understudy.config import Stack
 from understudy.errors import SettingsError
 from understudy.proxy import files
 from understudy.proxy.head import ReplyHead
+from understudy.proxy.remembered import Remembered
 from understudy.proxy.upstream import Upstream
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 FRESH_S = 1.0  # a connection used within this time is trusted with a request that may not be repeated
-
-
-class Remembered(Generic[T]):
-    """What follows from identical head bytes, bounded: keep-alive connections repeat their heads.
-
-    Measured on 290-byte heads: reading one anew takes 14 µs, remembering it 0.1 µs. The younger half is
-    kept when it is full, so that heads that never repeat can't push out for long those that do; long heads
-    are not kept at all, which bounds the memory at `limit` times 4 KiB or so.
-    """
-
-    __slots__ = ("_old", "_read", "limit", "young")
-
-    MAX_BYTES = 2048
-
-    def __init__(self, read: Callable[[bytes], T], limit: int = 1024) -> None:
-        self._read = read
-        self.young: dict[bytes, T] = {}  # what is looked up for every head, without a call of ours
-        self._old: dict[bytes, T] = {}
-        self.limit = limit
-
-    def read(self, raw: bytes) -> T:
-        """What follows from these bytes where `young` doesn't know it; raises what the reader raises."""
-        made = self._old.get(raw)
-        if made is None:
-            made = self._read(raw)
-        if len(raw) <= self.MAX_BYTES:
-            if len(self.young) >= self.limit // 2:
-                self._old, self.young = self.young, {}
-            self.young[raw] = made
-        return made
 
 
 class ConnectError(Exception):

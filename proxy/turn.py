@@ -253,7 +253,7 @@ class Turn(Heard):
         if head.status != 101:
             self.worker.primary_timer.start(self)
             self.downstream.interim(head)
-        elif self.prepared.head.upgrade:
+        elif self.prepared.head.block.upgrade:
             self.worker.primary_timer.stop(self)
             self._upstream = None
             downstream, self.downstream = self.downstream, None

@@ -34,9 +34,10 @@ from understudy.proxy.hooks import Hooks
 from understudy.proxy.masks import Masker
 from understudy.proxy.mirror import SHED, UNSENDABLE, Asked, Mirror, Shadow
 from understudy.proxy.policy import Policy
-from understudy.proxy.pool import Pool, Remembered
+from understudy.proxy.pool import Pool
 from understudy.proxy.prepare import Prepared, Preparer
 from understudy.proxy.recorder import Batch, Recorder
+from understudy.proxy.remembered import Remembered
 from understudy.proxy.tunnel import TunnelEnd
 from understudy.proxy.turn import Turn
 from understudy.tasks import Tasks

@@ -76,7 +76,7 @@ class Masker:
         return self._by_patterns(target) if self._patterns else target
 
     def body(self, body: bytes, content_type: str, encoding: str) -> bytes | None:
-        """A body with its secrets masked, decoded; the very body where there are none; None where it can't be examined."""
+        """A body with its secrets masked, decoded; the very body where it has none; None where it can't be examined."""
         if not body or not (self._patterns or self._needles):
             return body
         try:

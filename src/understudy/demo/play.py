@@ -93,7 +93,7 @@ async def _show(here: Stage, screen: Screen, seconds: float) -> dict[str, Any]:
     report: dict[str, Any] = msgspec.json.decode(await output([*command, "--json"], here.folder))
     found = sightings(report)
     if screen.as_json:
-        screen.result(_result(here, till, status, found, report))
+        screen.result(_result(till, status, found, report))
         return report
     screen.judged(status["requests"])
     with screen.reporting(here):
@@ -108,13 +108,12 @@ def _sample(report: dict[str, Any]) -> str:
     return samples[0] if samples else "ID"
 
 
-def _result(here: Stage, seen: Till, status: Any, found: dict[str, bool], report: Any) -> dict[str, Any]:
+def _result(seen: Till, status: Any, found: dict[str, bool], report: Any) -> dict[str, Any]:
     return {
         "shoppers": {"requests": seen.requests, "errors": seen.errors, "outcomes": seen.outcomes},
         "faults": [{**fault._asdict(), "found": found[fault.field]} for fault in FAULTS],
         "requests": status["requests"],
         "report": report,
-        "settings": str(here.settings),
     }
 
 

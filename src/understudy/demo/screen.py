@@ -82,7 +82,9 @@ class Screen:
         self._print(Padding(table, (0, 2)))
         if many < len(found):
             self._print("\nThe others did not come up often enough; try more --seconds.")
-        self._print(f"\nThe shoppers saw none of it: {seen.requests:,} answers, {_errors(seen)}.")
+        self._print(
+            f"\n{'The shoppers saw none of it: ' * (not seen.errors)}{seen.requests:,} answers, {_errors(seen)}."
+        )
 
     def result(self, value: dict[str, Any]) -> None:
         """The result for a script."""
@@ -93,7 +95,7 @@ class Screen:
         """Where to look and what to type while it stays; `sample` is the ID of a difference to show."""
         self._print("\n[bold]Everything goes on until Ctrl-C.[/] In a browser, and in another terminal:\n")
         self._print(f"  {'the shop, as the shoppers have it':{_WIDTH}}{here.url('front')}")
-        self._print(f"  {'the new stack, as they were spared it':{_WIDTH}}{here.url('new')}")
+        self._print(f"  {'the new stack, by itself':{_WIDTH}}{here.url('new')}")
         for what, arguments in _COMMANDS:
             command = f"{_command()} {arguments.format(sample=sample)} -c {here.settings}"
             self._print(f"  {what:{_WIDTH}}{command}", soft_wrap=True)

@@ -113,7 +113,7 @@ class Masker:
                 for needle in needles:
                     if needle in lower:
                         return True
-        return b"\\u00" in lower
+        return b"\\" in lower and b"\\u00" in lower  # names may be escaped, and hardly any body has a backslash
 
     def _is_secret(self, name: str) -> bool:
         """Whether a pair's name is one to mask, or has it for a part: user[password], login.password."""

@@ -1,4 +1,4 @@
-"""What was seen of servers, without judgement: the input of the tree, the limits, the checks and the plan. Pure data."""
+"""What was seen of servers, without judgement: the input of the tree, limits, checks and plan. Pure data."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Channel(Struct, frozen=True):
 class Server(Struct, frozen=True):
     """One server, as discovery saw it. What the flavour does not have is empty, False or None.
 
-    `address` is "host:port" as we reached it, and the server's name everywhere; `known_as` are the other addresses under
-    which servers speak of it. `unreachable` says why nothing else is known.
+    `address` is "host:port" as we reached it, and the server's name everywhere; `known_as` are the other addresses
+    under which servers speak of it. `unreachable` says why nothing else is known.
     """
 
     address: str
@@ -57,3 +57,4 @@ class Server(Struct, frozen=True):
     reported_replicas: tuple[str, ...] = ()  # addresses that SHOW REPLICAS and the processlist name
     backup_retention_days: int | None = None  # RDS, or where an operator has said so
     uptime_s: int = 0
+    missing: tuple[str, ...] = ()  # what the server would not tell, and why

@@ -251,7 +251,16 @@ class Tls(Section, frozen=True):
     ca: Annotated[
         str, Meta(description="PEM file of the authority that signed the servers' certificates; empty: the system's")
     ] = ""
-    verify: Annotated[bool, Meta(description="false accepts any certificate")] = True
+    verify: Annotated[
+        Literal["identity", "ca", "none"],
+        Meta(description='"identity" wants a known authority and the server\'s name, "ca" the authority alone'),
+    ] = "identity"
+    required: Annotated[bool, Meta(description="false speaks plaintext to servers that offer no TLS at all")] = False
+    minimum: Annotated[
+        Literal["1.0", "1.1", "1.2", "1.3"], Meta(description="oldest TLS version; MySQL 5.6 may know 1.0 only")
+    ] = "1.2"
+    cert: Annotated[str, Meta(description="PEM file of our own certificate, where accounts REQUIRE X509")] = ""
+    key: Annotated[str, Meta(description="PEM file of the private key of cert")] = ""
 
 
 class Credentials(Section, frozen=True):
@@ -261,6 +270,7 @@ class Credentials(Section, frozen=True):
     password_file: Annotated[
         str, Meta(description="file whose first line is the password; empty: the one of [migrate]")
     ] = ""
+    tls: Annotated[Tls | None, Meta(description="TLS to these servers; left out: as under [migrate]")] = None
 
 
 class Target(Section, frozen=True):
@@ -306,6 +316,20 @@ class Migrate(Section, frozen=True):
     )
     password_file: Annotated[str, Meta(description="file whose first line is the user's password")] = ""
     tls: Annotated[Tls, Meta(description="TLS to the servers; used and verified where they offer it")] = Tls()
+    connect_ms: Annotated[
+        Milliseconds, Meta(description="connecting to a server and logging in, whatever it does meanwhile")
+    ] = 3_000
+    read_ms: Annotated[Milliseconds, Meta(description="a server's silence within a statement that should be quick")] = (
+        30_000
+    )
+    aliases: Annotated[
+        dict[str, str],
+        Meta(description="host:port, host or server_uuid as servers tell it, to the host:port to use from here"),
+    ] = {}
+    error_logs: Annotated[
+        dict[str, str],
+        Meta(description="host:port or pattern, to the file here that its error log can be read from"),
+    ] = {}
     target: Annotated[Target, Meta(description="the new tree")] = Target()
     credentials: Annotated[
         dict[str, Credentials],
@@ -317,8 +341,9 @@ class Migrate(Section, frozen=True):
         for pattern, own in self.credentials.items():
             host = address.rpartition(":")[0]
             if fnmatchcase(address, pattern) or fnmatchcase(host, pattern):
-                return Credentials(own.user or self.user, own.password_file or self.password_file)
-        return Credentials(self.user, self.password_file)
+                password_file = own.password_file or self.password_file
+                return Credentials(own.user or self.user, password_file, own.tls or self.tls)
+        return Credentials(self.user, self.password_file, self.tls)
 
 
 class Settings(Section, frozen=True):

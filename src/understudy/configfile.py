@@ -9,7 +9,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import inspect
 
-from understudy.config import Credentials, Section, Settings, Stack
+from understudy.config import Credentials, Section, Settings, Stack, Tls
 from understudy.errors import SettingsError
 
 ENVIRONMENT = "UNDERSTUDY_"
@@ -221,13 +221,20 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         migrate=msgspec.structs.replace(
             settings.migrate,
             password_file=here(settings.migrate.password_file),
-            tls=msgspec.structs.replace(settings.migrate.tls, ca=here(settings.migrate.tls.ca)),
+            tls=_anchored_tls(settings.migrate.tls, here),
+            error_logs={pattern: here(file) for pattern, file in settings.migrate.error_logs.items()},
             credentials={
-                pattern: msgspec.structs.replace(own, password_file=here(own.password_file))
+                pattern: msgspec.structs.replace(
+                    own, password_file=here(own.password_file), tls=own.tls and _anchored_tls(own.tls, here)
+                )
                 for pattern, own in settings.migrate.credentials.items()
             },
         ),
     )
+
+
+def _anchored_tls(tls: Tls, here: Callable[[str], str]) -> Tls:
+    return msgspec.structs.replace(tls, ca=here(tls.ca), cert=here(tls.cert), key=here(tls.key))
 
 
 def _unknown_keys(raw: object, kind: inspect.Type, path: str, where: _Where) -> None:

@@ -71,8 +71,8 @@ def test_files_are_looked_for_beside_the_settings(tmp_path: Path) -> None:
 
 def test_a_pattern_overrides_who_connects_and_what_it_leaves_out_is_as_for_all() -> None:
     migrate = settings().migrate
-    assert migrate.login("new-source.example:3306") == Credentials("reader", "secrets/new")
-    assert migrate.login("old-source.example:3306") == Credentials("reader", "secrets/all")
+    assert migrate.login("new-source.example:3306") == Credentials("reader", "secrets/new", migrate.tls)
+    assert migrate.login("old-source.example:3306") == Credentials("reader", "secrets/all", migrate.tls)
 
 
 @pytest.mark.parametrize("pattern", ["db-1", "db-1:3306", "db-*", "*:3306"])

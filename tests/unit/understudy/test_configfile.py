@@ -80,8 +80,12 @@ def wrong_for(kind: inspect.Type) -> list[object]:
             return ["many", True, [], *([ge - 1] if ge is not None else []), *([le + 1] if le is not None else [])]
         case inspect.ListType():
             return ["text", 7, [7], {"a": 1}]
+        case inspect.UnionType(types=types) if any(isinstance(kind, inspect.NoneType) for kind in types):
+            return [1.5, False]  # a table that may be left out
         case inspect.UnionType():
             return [{}, 1.5, False]
+        case inspect.DictType():
+            return [7, "text", ["a"], {"a": 7}]
         case _:
             return [7, True, ["a"], {}]
 

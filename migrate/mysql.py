@@ -1,0 +1,272 @@
+"""MySQL and MariaDB through PyMySQL: sessions that answer in time or fail with an error that says what to do.
+
+TLS is used wherever the server has it. Only a server that says in its greeting that it has none is spoken to in
+plaintext, on a second connection, and only where the settings allow; nothing secret has been sent until then.
+The login has a deadline as a whole, so a peer that dribbles bytes can't hold us; a statement may be silent for
+`Login.read_s`, or longer inside `patient`.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Self
+
+import pymysql
+from pymysql.constants import CR
+from pymysql.cursors import Cursor, DictCursor, SSCursor
+
+from understudy.migrate import faults, logins
+from understudy.migrate.dialects import Dialect
+from understudy.migrate.logins import Login, Logins
+from understudy.migrate.rows import split_address
+from understudy.migrate.sqltext import Secret, Statement, hide
+from understudy.migrate.versions import Version
+from understudy.migrate.words import Word
+
+LOCK_WAIT_S = 10  # for metadata locks the servers' default is a year, or a day; nothing of ours shall queue for long
+
+
+class _NeverInClear:
+    """Refuses the plugin that sends the password as it is, unless the connection is within TLS."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def authenticate(self, _: object) -> Any:
+        if not self._connection._secure:
+            raise pymysql.err.OperationalError(CR.CR_AUTH_PLUGIN_CANNOT_LOAD, "the password is asked for without TLS")
+        self._connection.write_packet(self._connection.password + b"\0")
+        return self._connection._read_packet()
+
+
+class MySql:
+    """Opens sessions: `ports.Servers`."""
+
+    def __init__(self, given: Logins) -> None:
+        self._logins = given
+
+    def open(self, address: str, database: str = "") -> Session:
+        """A session with the server at "host:port"."""
+        login = self._logins.of(address)
+        try:
+            connection = self._connect(address, login, database, encrypted=True)
+        except faults.TlsError as error:
+            if error.number != CR.CR_SSL_CONNECTION_ERROR or login.tls.required:
+                raise
+            connection = self._connect(address, login, database, encrypted=False)
+        try:
+            return Session(address, connection, login)
+        except BaseException:
+            connection._force_close()
+            raise
+
+    def _connect(self, address: str, login: Login, database: str, *, encrypted: bool) -> Any:
+        host, port = split_address(address)
+        tls = {"ssl": logins.context(login.tls)} if encrypted else {"ssl_disabled": True}
+        given: dict[str, Any] = {"host": host, "port": port, "user": login.user, "database": database or None, **tls}
+        connection: Any = pymysql.connect(
+            **given, password=login.password.reveal().encode(), charset="utf8mb4", autocommit=True, defer_connect=True,
+            program_name="understudy", auth_plugin_map={"mysql_clear_password": _NeverInClear},
+            read_timeout=login.connect_s, write_timeout=login.connect_s,
+        )  # fmt: skip
+        with _translating(address, [login.password]):
+            peer = socket.create_connection((host, port), login.connect_s)
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            try:
+                with _deadline(peer, login.connect_s):
+                    connection.connect(peer)
+            except (struct.error, IndexError, ValueError, AttributeError, AssertionError, KeyError) as error:
+                peer.close()  # the driver stumbles over what is no greeting
+                raise faults.UnreachableError(address, "what answers there is no MySQL or MariaDB server") from error
+        return connection
+
+
+class Session:
+    """One session with one server: `ports.Database`."""
+
+    def __init__(self, address: str, connection: Any, login: Login) -> None:
+        self.address = address
+        self._connection = connection
+        self._secrets = [login.password]
+        self._patience(login.read_s)
+        self.execute(f"SET SESSION lock_wait_timeout = {LOCK_WAIT_S}")
+        said = self._run("SELECT @@version, @@version_comment", (), lambda cursor: cursor.fetchone(), Cursor)
+        self.version = Version.parse(str(said[0]), str(said[1]))
+        self.dialect = Dialect(self.version)
+
+    def __repr__(self) -> str:
+        return f"<session with {self.address}>"
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the session is within TLS."""
+        return bool(self._connection._secure)
+
+    @property
+    def id(self) -> int:
+        """The session's id on the server, for KILL."""
+        return int(self._connection.thread_id())
+
+    def rows(self, sql: str, *arguments: object) -> list[dict[str, Any]]:
+        """All rows of the answer, by column name."""
+        found: list[dict[str, Any]] = self._run(sql, arguments, lambda cursor: list(cursor.fetchall()))
+        return found
+
+    def row(self, sql: str, *arguments: object) -> dict[str, Any] | None:
+        """The first row; None where there is none."""
+        found: dict[str, Any] | None = self._run(sql, arguments, lambda cursor: cursor.fetchone())
+        return found
+
+    def value(self, sql: str, *arguments: object) -> Any:
+        """The first column of the first row; None where there is none."""
+        first = self._run(sql, arguments, lambda cursor: cursor.fetchone(), Cursor)
+        return first[0] if first else None
+
+    def execute(self, sql: str | Statement, *arguments: object) -> int:
+        """Run it: how many rows were affected."""
+        statement = sql if isinstance(sql, Statement) else Statement(sql, arguments)
+        return int(self._run(statement.sql, statement.arguments, lambda cursor: cursor.rowcount))
+
+    def stream(self, sql: str, *arguments: object, batch: int = 1000) -> Iterator[Sequence[tuple[Any, ...]]]:
+        """The rows as tuples, `batch` at a time, never all in memory; the session does nothing else meanwhile."""
+        with _translating(self.address, self._all_secrets(arguments)):
+            cursor = self._connection.cursor(SSCursor)
+            try:
+                cursor.execute(sql, _revealed(arguments))
+                while rows := cursor.fetchmany(batch):
+                    yield rows
+            except GeneratorExit:
+                self._connection._force_close()  # the rest may be gigabytes: don't read it
+                raise
+            finally:
+                with suppress(pymysql.Error):
+                    cursor.close()
+
+    @contextmanager
+    def unlogged(self) -> Iterator[Self]:
+        """What is written inside is not written to the binary log."""
+        self.execute(self.dialect.sql(Word.UNLOGGED))
+        try:
+            yield self
+        finally:
+            self._afterwards(lambda: self.execute(self.dialect.sql(Word.LOGGED)))
+
+    @contextmanager
+    def transaction(self, *, snapshot: bool = False, read_only: bool = False) -> Iterator[Self]:
+        """Commit at the end, roll back where it fails; `snapshot` sees one moment of all InnoDB tables."""
+        if snapshot:
+            self.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        marks = ["WITH CONSISTENT SNAPSHOT"] * snapshot + ["READ ONLY"] * read_only
+        self.execute(f"START TRANSACTION {', '.join(marks)}")
+        try:
+            yield self
+        except BaseException:
+            with suppress(faults.ServerError):
+                self._afterwards(lambda: self.execute("ROLLBACK"))
+            raise
+        self.execute("COMMIT")
+
+    @contextmanager
+    def patient(self, seconds: float) -> Iterator[Self]:
+        """Statements inside may keep silent for so long."""
+        before = self._connection._read_timeout
+        self._patience(seconds)
+        try:
+            yield self
+        finally:
+            self._patience(before)
+
+    def close(self) -> None:
+        """End the session; a second time does nothing."""
+        with suppress(pymysql.Error, OSError):
+            if self._connection.open:
+                self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _patience(self, seconds: float) -> None:
+        self._connection._read_timeout = self._connection._write_timeout = seconds
+
+    def _afterwards(self, undo: Callable[[], object]) -> None:
+        """Leave no session behind in a state that was meant for a while: where that fails, it ends."""
+        if not self._connection.open:
+            return  # the server forgot the state together with the session
+        try:
+            undo()
+        except BaseException:
+            self._connection._force_close()
+            raise
+
+    def _run(
+        self, sql: str, arguments: tuple[object, ...], take: Callable[[Any], Any], kind: type[Cursor] = DictCursor
+    ) -> Any:
+        with _translating(self.address, self._all_secrets(arguments)), self._connection.cursor(kind) as cursor:
+            cursor.execute(sql, _revealed(arguments))
+            return take(cursor)
+
+    def _all_secrets(self, arguments: tuple[object, ...]) -> list[Secret]:
+        return [*self._secrets, *(argument for argument in arguments if isinstance(argument, Secret))]
+
+
+def _revealed(arguments: tuple[object, ...]) -> tuple[object, ...] | None:
+    if not arguments:
+        return None
+    return tuple(argument.reveal() if isinstance(argument, Secret) else argument for argument in arguments)
+
+
+@contextmanager
+def _deadline(peer: socket.socket, seconds: float) -> Iterator[None]:
+    """Cut the connection off after so long, however busily the peer keeps it alive. Raises TimeoutError.
+
+    A duplicate is cut, since TLS takes the socket's own descriptor away.
+    """
+    duplicate, cut = peer.dup(), threading.Event()
+
+    def expire() -> None:
+        cut.set()
+        with suppress(OSError):
+            duplicate.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, expire)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except pymysql.Error as error:
+        if cut.is_set():
+            raise TimeoutError from error
+        raise
+    finally:
+        timer.cancel()
+        timer.join()
+        duplicate.close()
+
+
+@contextmanager
+def _translating(address: str, secrets: list[Secret]) -> Iterator[None]:
+    try:
+        yield
+    except pymysql.Error as error:
+        raise _translated(address, error, secrets) from None  # its text may hold secrets, and a traceback shows it
+    except OSError as error:
+        raise faults.of_network(address, error) from error
+    except UnicodeError as error:
+        raise faults.StatementError(address, f"text that can't be sent or read: {error}") from error
+
+
+def _translated(address: str, error: pymysql.Error, secrets: list[Secret]) -> faults.ServerError:
+    number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    if isinstance(error, pymysql.InterfaceError) and not number:
+        return faults.LostError(address, "the session is closed")
+    message = hide(str(error.args[-1]) if error.args else "", secrets)
+    cause = getattr(error, "original_exception", None) or error.__context__
+    return faults.translated(address, number, message, cause if isinstance(cause, OSError) else None)

@@ -54,7 +54,7 @@ class Demo:
             assert self.process.poll() is None, self.said()
             return moment(self)
 
-        wait_until(reached, self.said())
+        wait_until(reached, self.said)
 
     def ended(self) -> int:
         """Its exit code."""
@@ -100,10 +100,10 @@ def play() -> Iterator[Play]:
     shutil.rmtree(folder)
 
 
-def wait_until(condition: Callable[[], object], what: str) -> None:
+def wait_until(condition: Callable[[], object], explain: Callable[[], str]) -> None:
     deadline = time.monotonic() + DEADLINE_S
     while not condition():
-        assert time.monotonic() < deadline, what
+        assert time.monotonic() < deadline, explain()
         time.sleep(0.02)
 
 

@@ -30,7 +30,7 @@ from understudy.errors import StartError
 LOOK_S = 0.05  # how often a child is looked at
 READY_S = 60.0
 STOP_S = 8.0
-TAIL_LINES = 8
+TAIL_LINES = 15
 
 
 class Child:

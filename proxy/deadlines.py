@@ -8,6 +8,7 @@ the last sweep, so that starting one asks no clock: they end late by up to two s
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -40,15 +41,19 @@ class Deadlines(Generic[T]):
         """Forget the item's timer; whether it ran."""
         return self._due.pop(item, None) is not None
 
-    def sweep(self, now: float) -> None:
-        """End the timers that are due; what `expire` raises is not caught."""
+    def sweep(self, now: float, at_most: int = sys.maxsize) -> bool:
+        """End the timers that are due; whether there are more than `at_most`. What `expire` raises is not caught."""
         self._next_due = now + self._after_s
         while self._due:
             item, due = next(iter(self._due.items()))
             if due > now:
-                return
+                return False
+            if at_most <= 0:
+                return True
+            at_most -= 1
             del self._due[item]  # first, since what expires may start the item anew
             self._expire(item)
+        return False
 
     def __len__(self) -> int:
         return len(self._due)

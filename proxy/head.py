@@ -14,14 +14,15 @@ before a stack sees anything; what either refuses is answered with 400 and never
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from operator import itemgetter
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httptools
 from msgspec import Struct
 
-from understudy.exchange import Headers, first_header
+from understudy.exchange import Headers
 
 MAX_HEAD_BYTES: Final = 16 * 1024
 END: Final = b"\r\n\r\n"
@@ -104,7 +105,7 @@ class Template(Struct, frozen=True, gc=False):
     after: bytes
 
 
-class ReplyHead(Struct, frozen=True, gc=False):
+class ReplyHead(Struct, gc=False):
     """A reply's head, with all that follows from it.
 
     `length` is the body's: bytes, CHUNKED or UNTIL_CLOSE, before the request's method is taken into account.
@@ -119,11 +120,22 @@ class ReplyHead(Struct, frozen=True, gc=False):
     sent_on: bytes
     kept: bytes
     closing: bytes
-    headers: Headers
-    comparable: Headers
-    content_type: str
-    content_encoding: str
+    fields: Fields
+    names: list[bytes]
+    nominated: frozenset[bytes]
+    comparable: tuple[tuple[bytes, bytes], ...]
     upgrade: bytes = b""
+    _masked: Headers | None = None
+
+    def text(self, name: bytes) -> str:
+        """The first value of the field with this lower-case name as text, or empty."""
+        return _value(self.fields, self.names, name).decode("latin-1")
+
+    def masked_headers(self, mask: Callable[[Headers], Headers]) -> Headers:
+        """The headers as they are recorded; worked out once, since most replies never need it."""
+        if self._masked is None:
+            self._masked = mask(recorded(self.fields, self.nominated))
+        return self._masked
 
 
 class _Collector:
@@ -361,29 +373,34 @@ def recorded(fields: Fields, nominated: frozenset[bytes] = frozenset()) -> Heade
     )
 
 
-class Comparable(Struct, frozen=True):
-    """Which reply headers are compared: those of `names` ("*" is all) that are not in `ignored`; lower case."""
+class Comparable:
+    """Which reply headers are compared: those of `names` ("*" is all) that are not in `ignored`, in any case."""
 
-    names: frozenset[str]
-    ignored: frozenset[str]
+    def __init__(self, names: Iterable[str], ignored: Iterable[str]) -> None:
+        self._names = frozenset(name.lower().encode("latin-1", "replace") for name in names)
+        self._ignored = frozenset(name.lower().encode("latin-1", "replace") for name in ignored)
+        self._named = self._names - self._ignored
 
-    def of(self, headers: Headers) -> Headers:
-        """The headers that count, names in lower case, in the order of their names."""
-        everything = "*" in self.names
-        found = [
-            (lower, value)
-            for name, value in headers
-            if ((lower := name.lower()) in self.names or everything) and lower not in self.ignored
-        ]
-        found.sort(key=lambda header: header[0])
+    def of(self, fields: Fields, names: list[bytes]) -> tuple[tuple[bytes, bytes], ...]:
+        """The headers that count, under their lower-case `names`, in the order of these."""
+        if b"*" in self._names:
+            never = self._ignored | HOP_BY_HOP
+            found = [(name, field[1]) for name, field in zip(names, fields, strict=True) if name not in never]
+        else:
+            named = self._named
+            found = [(name, field[1]) for name, field in zip(names, fields, strict=True) if name in named]
+        if len(found) > 1:
+            found.sort(key=_first)  # stable: several of one name stay in their order
         return tuple(found)
 
+
+_first = itemgetter(0)
 
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: ([^\r\n]*))?")
 
 
-def read_reply(raw: bytes, comparable: Comparable, mask: Callable[[Headers], Headers]) -> ReplyHead:
-    """Read a reply's head, its final empty line included; `headers` in it are masked. Raises Malformed."""
+def read_reply(raw: bytes, comparable: Comparable) -> ReplyHead:
+    """Read a reply's head, its final empty line included. Raises Malformed."""
     _check_bytes(raw)
     line_end = raw.index(b"\r\n")
     line = _STATUS_LINE.fullmatch(raw, 0, line_end)
@@ -394,10 +411,13 @@ def read_reply(raw: bytes, comparable: Comparable, mask: Callable[[Headers], Hea
     names = [name.lower() for name, _ in fields]
     connection = _connection(fields, names) if b"connection" in names else _NO_OPTIONS
     nominated = connection - NEVER_NOMINATED
-    upgrade = _value(fields, names, b"upgrade") if status == 101 else b""
     length = _reply_length(fields, names, status)
-    sent_on = _sent_on(b"HTTP/1.1" + raw[8:line_end], fields, names, nominated, length)
-    headers = recorded(fields, nominated)
+    lines = [b"HTTP/1.1" + raw[8:line_end]]
+    for came, name in zip(raw[line_end + 2 : -4].split(b"\r\n"), names, strict=False):
+        if (name not in HOP_BY_HOP and name not in nominated) or (length == CHUNKED and name == b"transfer-encoding"):
+            lines.append(came)  # noqa: PERF401
+    lines.append(b"")
+    sent_on = b"\r\n".join(lines)
     return ReplyHead(
         status=status,
         minor=minor,
@@ -406,11 +426,11 @@ def read_reply(raw: bytes, comparable: Comparable, mask: Callable[[Headers], Hea
         sent_on=sent_on,
         kept=sent_on + b"\r\n",
         closing=sent_on + b"Connection: close\r\n\r\n",
-        headers=mask(headers),
-        comparable=comparable.of(headers),
-        content_type=first_header(headers, "content-type"),
-        content_encoding=first_header(headers, "content-encoding"),
-        upgrade=upgrade,
+        fields=fields,
+        names=names,
+        nominated=nominated,
+        comparable=comparable.of(fields, names),
+        upgrade=_value(fields, names, b"upgrade") if status == 101 else b"",
     )
 
 
@@ -425,13 +445,3 @@ def _reply_length(fields: Fields, names: list[bytes], status: int) -> int:
             raise Malformed("transfer-encoding")
         return CHUNKED
     return _content_length(_value(fields, names, b"content-length")) if lengths else UNTIL_CLOSE
-
-
-def _sent_on(line: bytes, fields: Fields, names: list[bytes], nominated: frozenset[bytes], length: int) -> bytes:
-    lines = [line]
-    for (name, value), lower in zip(fields, names, strict=True):
-        is_framing = lower == b"transfer-encoding" and length == CHUNKED
-        if is_framing or (lower not in HOP_BY_HOP and lower not in nominated):
-            lines.append(b"%b: %b" % (name, value))
-    lines.append(b"")
-    return b"\r\n".join(lines)

@@ -70,6 +70,10 @@ class Pool:
             return upstream
         return None
 
+    def has_idle(self) -> bool:
+        """Whether a connection may be at hand."""
+        return bool(self._idle)
+
     async def connect(self) -> Upstream:
         """A new connection: each address in turn until one accepts. Raises ConnectError."""
         loop = asyncio.get_running_loop()

@@ -87,12 +87,13 @@ class Heard:
         if self.head is None or self.failure:
             return Failure(self.failure or "closed", self.elapsed_ms)
         head = self.head
-        body = masker.body(self.body, head.content_type, head.content_encoding)
+        body = masker.body(self.body, head.text(b"content-type"), head.text(b"content-encoding"))
+        headers = head.masked_headers(masker.headers)
         if body is self.body:
-            return Reply(head.status, head.headers, body, self.length, self.elapsed_ms, self.digest)
+            return Reply(head.status, headers, body, self.length, self.elapsed_ms, self.digest)
         if body is None:  # it can't be examined for secrets
-            return Reply(head.status, head.headers, b"", self.length, self.elapsed_ms, digest_of(self.body))
-        return Reply(head.status, without_encoding(head.headers), body, self.length, self.elapsed_ms)
+            return Reply(head.status, headers, b"", self.length, self.elapsed_ms, digest_of(self.body))
+        return Reply(head.status, without_encoding(headers), body, self.length, self.elapsed_ms)
 
 
 class Turn(Heard):

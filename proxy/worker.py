@@ -32,7 +32,7 @@ from understudy.proxy.downstream import Downstream
 from understudy.proxy.head import Comparable, ReplyHead, read_reply
 from understudy.proxy.hooks import Hooks
 from understudy.proxy.masks import Masker
-from understudy.proxy.mirror import SHED, UNSENDABLE, Asked, Mirror, Shadow
+from understudy.proxy.mirror import ENDED_AT_ONCE, SHED, UNSENDABLE, Asked, Mirror, Shadow
 from understudy.proxy.policy import Policy
 from understudy.proxy.pool import Pool
 from understudy.proxy.prepare import Prepared, Preparer
@@ -56,14 +56,11 @@ class Rules:
         self.policy = Policy(settings.mirror)
         self.masker = Masker(settings.masks, mask_key)
         self.hooks = hooks_file.load(settings.hooks) if hooks is None else hooks
-        self.comparable = Comparable(
-            frozenset(name.lower() for name in settings.compare.headers),
-            frozenset(name.lower() for name in settings.compare.ignore_headers),
-        )
+        self.comparable = Comparable(settings.compare.headers, settings.compare.ignore_headers)
 
     def read_reply(self, raw: bytes) -> ReplyHead:
         """Read a reply's head under these rules."""
-        return read_reply(raw, self.comparable, self.masker.headers)
+        return read_reply(raw, self.comparable)
 
 
 class Worker:
@@ -195,7 +192,6 @@ class Worker:
             self.linger_timer,
             self.primary_timer,
             self.again_timer,
-            *(shadow.timer for shadow in self.mirror.shadows.values()),
         )
         while True:
             await asyncio.sleep(SWEEP_S)
@@ -207,9 +203,16 @@ class Worker:
     def _sweep_once(self, timers: tuple[Deadlines[Any], ...], now: float) -> None:
         for timer in timers:
             timer.sweep(now)
+        for shadow in self._shadows:
+            self._end_shadows(shadow, now)
         for pool in self._pools():
             pool.sweep(now, self.upstream_idle_s)
         self.recorder.flush()
+
+    def _end_shadows(self, shadow: Shadow, now: float) -> None:
+        """End the shadows that took too long, a few at a time, so that users are served in between."""
+        if shadow.timer.sweep(now, ENDED_AT_ONCE):
+            self.loop.call_soon(self._end_shadows, shadow, now)
 
     # --- clients
 

@@ -558,6 +558,6 @@ async def test_times_are_those_of_each_request_and_stack(stage: Stage) -> None:
         late.set()
     await stage.settled(different=2)
     times = [{name: answer.elapsed_ms for name, answer in exchange.answers.items()} for exchange in stage.exchanges()]
-    assert times[1]["new"] >= 100
+    assert times[1]["new"] >= 99  # uvloop's timers count whole milliseconds
     assert times[0]["old"] > 0
-    assert times[1]["old"] < 100
+    assert times[1]["old"] < 99

@@ -19,6 +19,7 @@ class State(StrEnum):
     WARNING = "warning"
     BROKEN = "broken"
     UNSEEN = "unseen"
+    PLANNED = "planned"
 
 
 LATE_S = 60.0  # a replica further behind than this is worth a look
@@ -51,10 +52,12 @@ def describe(tree: Tree, name: str, note: str = "") -> Line:
     trouble = tuple(_trouble(server, tree.also.get(name, ())))
     if server.unreachable:
         return replace(place, known_as=server.known_as, trouble=(server.unreachable, *trouble))
+    if server.version is None:
+        return replace(place, state=State.PLANNED, trouble=trouble)
     return replace(
         place,
         state=_state(server, tree.role(name)),
-        version=str(server.version) if server.version else "",
+        version=str(server.version),
         lag=_lag(server),
         threads=_threads(server.channels),
         writes=_writes(server),

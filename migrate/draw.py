@@ -11,7 +11,7 @@ import textwrap
 import msgspec
 from msgspec import Struct
 
-from understudy.migrate.describe import Line, describe, lines
+from understudy.migrate.describe import Line, State, describe, lines
 from understudy.migrate.oddities import Oddity
 from understudy.migrate.topology import Tree
 
@@ -110,7 +110,7 @@ def _is_last(tree: Tree, name: str) -> bool:
 
 
 def _cells(line: Line) -> list[str]:
-    version = "not seen" if line.state == "unseen" else line.version
+    version = {State.UNSEEN: "not seen", State.PLANNED: "not built yet"}.get(line.state, line.version)
     return [version, *(getattr(line, column) for column in COLUMNS[1:])]
 
 

@@ -87,7 +87,7 @@ class Tree(Struct, frozen=True, dict=True):
 
     def placed(self, server: Server, under: str) -> Tree:
         """The tree once this server, new or moved with all beneath it, follows that one."""
-        old = server.channels[0] if server.channels else Channel("")
+        old = server.channels[0] if server.channels else Channel("", receiving=True, applying=True)
         server = msgspec.structs.replace(server, channels=(msgspec.structs.replace(old, source=under),))
         servers = {**self.servers, server.address: server}
         return Tree(servers, self.shape.placed(server.address, under), self.also, self.oddities)

@@ -1,0 +1,138 @@
+"""From the tree that is to the tree that shall be: numbered steps, each legal when it is taken. Pure.
+
+A plan carries the facts that it was made from and a digest of them. It is refused once reality has moved; while it is
+carried out, reality is compared with what the steps taken so far have made of those facts.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import msgspec
+from msgspec import Struct
+
+from understudy.errors import UnderstudyError
+from understudy.migrate.drafting import draft, notes
+from understudy.migrate.estimates import Seconds
+from understudy.migrate.facts import Server
+from understudy.migrate.feeding import may_follow
+from understudy.migrate.goal import Wish, goal_of
+from understudy.migrate.layout import Need
+from understudy.migrate.limits import Limits, Rule, violations
+from understudy.migrate.sight import fingerprint, moved, sight
+from understudy.migrate.step import Step, apply
+from understudy.migrate.topology import Tree, grow
+from understudy.migrate.ways import way
+
+FORMAT = 1
+
+
+class PlanError(UnderstudyError):
+    """A plan that can't be read, or that no longer holds."""
+
+
+class StalePlanError(PlanError):
+    """Reality has moved since the plan was made."""
+
+
+class Plan(Struct, frozen=True):
+    """The steps, and what they rest on. `saw` is the digest of `servers`, which are the facts at the time.
+
+    `notes` are for the operator: why it is this tree, what to consider, what it costs.
+    """
+
+    wish: Wish
+    limits: Limits
+    new_source: str
+    under: str
+    need: Need
+    steps: tuple[Step, ...]
+    notes: tuple[str, ...]
+    servers: tuple[Server, ...]
+    saw: str
+    format: int = FORMAT
+
+    def before(self) -> Tree:
+        """The tree as it was seen."""
+        return grow(self.servers)
+
+    def after(self, done: int | None = None) -> Tree:
+        """The tree once so many steps have been taken; all of them, where no number is given."""
+        return reduce(apply, self.steps[:done], self.before())
+
+    @property
+    def duration(self) -> Seconds:
+        """How long all steps take, one after another."""
+        return Seconds(sum(step.low_s for step in self.steps), sum(step.high_s for step in self.steps))
+
+
+def make(tree: Tree, wish: Wish, limits: Limits, data_bytes: int | None = None) -> Plan:
+    """The plan for a wish. Raises TopologyError, WishError or ImpossibleError; `data_bytes` is for the durations."""
+    goal = goal_of(tree, wish, limits)
+    changes = way(tree.shape, goal.shape, limits, goal.heads, lambda name, under: may_follow(tree, name, under))
+    steps = draft(tree, goal, wish, limits, changes, data_bytes)
+    return Plan(
+        wish=wish,
+        limits=limits,
+        new_source=goal.new_source,
+        under=goal.under,
+        need=goal.layout.need,
+        steps=steps,
+        notes=tuple(notes(tree, goal, limits, steps, data_bytes)),
+        servers=tuple(tree.servers.values()),
+        saw=fingerprint(sight(tree)),
+    )
+
+
+def encode(plan: Plan) -> bytes:
+    """The plan as JSON, for a file that a person can read."""
+    return msgspec.json.format(msgspec.json.encode(plan), indent=2) + b"\n"
+
+
+def decode(content: bytes, name: str) -> Plan:
+    """A plan from its file's content; `name` is for the message. Raises PlanError."""
+    hint = "`understudy migrate plan` writes a new one"
+    try:
+        plan = msgspec.json.decode(content, type=Plan)
+    except msgspec.DecodeError as error:  # a ValidationError is one
+        raise PlanError(f"{name}: not a plan: {error}", hint) from None
+    if plan.format != FORMAT:
+        raise PlanError(f"{name}: a plan of format {plan.format}; this Understudy knows {FORMAT}", hint)
+    if plan.saw != fingerprint(sight(plan.before())):
+        raise PlanError(f"{name}: the plan has been changed: its facts and its digest don't agree", hint)
+    _require_legal(plan, name)
+    return plan
+
+
+def drift(plan: Plan, tree: Tree, done: int = 0) -> list[str]:
+    """How reality differs from what so many steps should have made of it, a sentence each; none where it agrees.
+
+    Servers beyond those of the plan count too: a new replica takes room.
+    """
+    return moved(sight(plan.after(done)), sight(tree), strictly=done == 0)
+
+
+def require_unmoved(plan: Plan, tree: Tree, done: int = 0) -> None:
+    """Raise StalePlanError, with what has moved, where reality is not what the plan, so far carried out, expects."""
+    if done == 0 and fingerprint(sight(tree)) == plan.saw:
+        return
+    if differences := drift(plan, tree, done):
+        raise StalePlanError(
+            f"the tree has moved since the plan was made: {'; '.join(differences)}",
+            "look at `understudy migrate status`, and make a new plan",
+        )
+
+
+def _require_legal(plan: Plan, name: str) -> None:
+    """A plan that was changed by hand may break the limits on the way, or speak of servers that are not there."""
+    tree, heads = plan.before(), (plan.new_source,)
+    for step in plan.steps:
+        try:
+            tree = apply(tree, step)
+        except KeyError as missing:
+            raise PlanError(f"{name}: step {step.number} ({step.title}): {missing} is not there by then") from None
+        broken = next(
+            (found for found in violations(tree, plan.limits, heads) if found.rule is not Rule.RETENTION), None
+        )
+        if broken:
+            raise PlanError(f"{name}: step {step.number} ({step.title}) would break the limits: {broken.reason}")

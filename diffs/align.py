@@ -54,12 +54,12 @@ def align(old: Sequence[Any], new: Sequence[Any]) -> Alignment:
     return Alignment(changed, [], [], False) if len(changed) <= cost else found
 
 
-def only_change(old: Sequence[Any], new: Sequence[Any]) -> int | None:
-    """The index of the one member that changed, where nothing else did: the commonest case, and a cheap one."""
-    if len(old) != len(new):
-        return None
-    changed = list(compress(range(len(old)), map(ne, old, new)))  # a loop in C
-    return changed[0] if len(changed) == 1 and Gap(old, new).may_be_one(old[changed[0]], new[changed[0]]) else None
+def changed_members(old: Sequence[Any], new: Sequence[Any]) -> list[int] | None:
+    """The indices at which two sequences of one length are unequal; None where the lengths are not the same.
+
+    One member that changed is the commonest case by far, and needs no alignment.
+    """
+    return list(compress(range(len(old)), map(ne, old, new))) if len(old) == len(new) else None  # a loop in C
 
 
 def _unequal_middle(old: Sequence[Any], new: Sequence[Any]) -> tuple[int, int, int]:

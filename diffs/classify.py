@@ -40,10 +40,9 @@ def verdicts(found: list[Difference], again: Again | None) -> tuple[list[Judged]
     """Every difference of a pair with its class, and the pair's outcome: the gravest of them."""
     if not found:
         return [], "equal_after_lifting"
-    judged = [Judged(d, classify(d) if again is None else settle(d, again)) for d in found]
-    names = {name for _, name in judged}
-    if names <= _FORGIVEN:
-        return judged, "settled" if "settled" in names else "noise"
+    judged = [Judged(d, classify(d)) for d in found] if again is None else [Judged(d, settle(d, again)) for d in found]
+    if again is not None and {name for _, name in judged} <= _FORGIVEN:
+        return judged, "settled" if any(name == "settled" for _, name in judged) else "noise"
     return judged, "failed" if found[0].kind == "failure" else "different"
 
 
@@ -82,6 +81,8 @@ def _value(old: Any, new: Any) -> str:
         return "value"
     if fold(old) == fold(new):
         return "collation"
+    if old.isascii() and new.isascii():
+        return "value"
     return "charset" if _is_mojibake(old, new) or _is_mojibake(new, old) else "value"
 
 

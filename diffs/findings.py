@@ -16,7 +16,8 @@ from understudy.diffs.store import OUTCOMES, connect
 from understudy.errors import NoSampleError, StoreError
 from understudy.exchange import Exchange
 
-SLOWER_RATIO: Final = 1.25  # the paired median, or the 95th percentile, from which on an endpoint is marked
+SLOWER_RATIO: Final = 1.25  # the median of the paired ratios from which on an endpoint is marked
+SLOWER_TAIL: Final = 2.0  # or new's 95th percentile against old's, where most of the pairs are slower
 SLOWER_MS: Final = 1.0  # and so much in milliseconds: twice of nothing is nothing
 SLOWER_REQUESTS: Final = 20  # fewer tell nothing about latency
 NOISY_SHARE: Final = 0.5  # of the requests asked again, the old stack differed from itself
@@ -163,12 +164,14 @@ def _endpoint(row: tuple[Any, ...]) -> EndpointRow:
 
 
 def _is_slower(paired: Paired, latency: dict[str, dict[str, float | None]]) -> bool:
+    """Whether the new stack is slower. The tail of the paired ratios says nothing: jitter alone stretches it."""
     if len(paired.ratio) < SLOWER_REQUESTS:
         return False
-    return any(
-        (latency["ratio"][q] or 0) >= SLOWER_RATIO and (latency["delta_ms"][q] or 0) >= SLOWER_MS
-        for q in ("p50", "p95")
-    )
+    ratio, delta_ms = latency["ratio"]["p50"] or 0, latency["delta_ms"]["p50"] or 0
+    old_ms, new_ms = latency["old_ms"]["p95"] or 0, latency["new_ms"]["p95"] or 0
+    usually = ratio >= SLOWER_RATIO and delta_ms >= SLOWER_MS
+    at_the_end = new_ms >= SLOWER_TAIL * old_ms and new_ms - old_ms >= SLOWER_MS and ratio > 1
+    return usually or at_the_end
 
 
 def _gravity(row: PlaceRow) -> tuple[bool, int, int, str, str]:

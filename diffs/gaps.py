@@ -23,6 +23,24 @@ class Alignment(NamedTuple):
     moved: bool
 
 
+def may_be_one(a: Any, b: Any, key: str | None = None) -> bool:
+    """Whether two unequal members may be one that changed: not, where the key and most of the rest differ."""
+    if type(a) is not dict or type(b) is not dict:
+        return True
+    if key is None:
+        for name in KEYS:
+            if name in a and name in b:
+                key = name
+                break
+        else:
+            return True
+    if a.get(key) == b.get(key):
+        return True
+    others = [name for name in a if name != key]
+    same = sum(1 for name in others if name in b and a[name] == b[name])
+    return same * 2 >= len(others)
+
+
 class Gap:
     """Pairs what is left of both sides between two anchors."""
 
@@ -42,28 +60,19 @@ class Gap:
 
     def _couples(self, left: Indices, right: Indices) -> list[tuple[int, int]]:
         if len(left) == len(right):
-            return [(i, j) for i, j in zip(left, right, strict=True) if self.may_be_one(self._old[i], self._new[j])]
+            return [
+                (i, j) for i, j in zip(left, right, strict=True) if may_be_one(self._old[i], self._new[j], self._key)
+            ]
         if len(left) * len(right) > MAX_GAP_CELLS:
             return [(i, j) for i, j in zip(left, right, strict=False) if self._old[i] != self._new[j]]
         return self._likest(left, right)
-
-    def may_be_one(self, a: Any, b: Any) -> bool:
-        """Whether two unequal members may be one that changed: not, where the key and most of the rest differ."""
-        if type(a) is not dict or type(b) is not dict:
-            return True
-        key = self._key or next((key for key in KEYS if key in a and key in b), None)
-        if key is None or a.get(key) == b.get(key):
-            return True
-        others = [name for name in a if name != key]
-        same = sum(1 for name in others if name in b and a[name] == b[name])
-        return same * 2 >= len(others)
 
     def _likest(self, left: Indices, right: Indices) -> list[tuple[int, int]]:
         """The pairing, in order, whose likenesses add up to the most (Needleman-Wunsch)."""
         old, new = self._old, self._new
         width = len(right)
         likeness = [
-            [_likeness(old[i], new[j]) if self.may_be_one(old[i], new[j]) else 0.0 for j in right] for i in left
+            [_likeness(old[i], new[j]) if may_be_one(old[i], new[j], self._key) else 0.0 for j in right] for i in left
         ]
         best = [[0.0] * (width + 1) for _ in range(len(left) + 1)]
         for i in range(len(left) - 1, -1, -1):

@@ -60,11 +60,25 @@ def lift(body: bytes, content_type: str = "", content_encoding: str = "", strict
         if not body:
             return EMPTY
     form, charset = _declared(content_type)
+    if form == "json" and not strict:
+        # The judge's commonest case, without the detours: decode() alone looks for white space around the document
+        # with two regular expressions, 1 us of 10.
+        try:
+            text = body.decode(charset or "utf-8")
+            value, end = _scan(text, 0)
+            if end == len(text):
+                return Lifted("json", value)
+        except (ValueError, StopIteration, RecursionError):
+            pass  # a byte order mark, white space or no JSON at all: see below
     if form == "binary":
         return Lifted("binary", body)
-    text = _text(body, charset, form)
-    if text is None:
+    content = _text(body, charset, form)
+    if content is None:
         return Lifted("binary", body)
+    return _of_text(content, form, strict)
+
+
+def _of_text(text: str, form: str, strict: bool) -> Lifted:
     if form in ("html", "text", "") and text[:1] in ("{", "["):  # PHP says text/html unless told otherwise
         form = "json" if text.rstrip()[-1:] in ("}", "]") else form
     try:
@@ -134,20 +148,14 @@ def _visible_pairs(pairs: list[tuple[str, object]]) -> object:
 
 
 _plain = json.JSONDecoder(parse_float=str.encode, parse_int=str.encode, parse_constant=_not_json)
+_scan: Callable[[str, int], tuple[Value, int]] = _plain.scan_once  # type: ignore[attr-defined]
 _strict = json.JSONDecoder(
     parse_float=str.encode, parse_int=str.encode, parse_constant=_not_json, object_pairs_hook=_visible_pairs
 )
 
 
 def _json(text: str, strict: bool) -> Value:
-    if strict:
-        return _strict.decode(text)
-    try:
-        # decode() looks for white space around the document with two regular expressions: 1 us of 10
-        value, end = _plain.scan_once(text, 0)  # type: ignore[attr-defined]
-    except StopIteration:
-        return _plain.decode(text)
-    return value if end == len(text) else _plain.decode(text)
+    return (_strict if strict else _plain).decode(text)
 
 
 def _ndjson(text: str, strict: bool) -> Value:

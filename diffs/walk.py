@@ -9,8 +9,9 @@ import re
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from understudy.diffs.align import align, only_change
+from understudy.diffs.align import align, changed_members
 from understudy.diffs.difference import Difference, Kind, member
+from understudy.diffs.gaps import may_be_one
 from understudy.diffs.markup import Element
 
 MAX_DIFFERENCES: Final = 500  # of one pair of bodies; pages that have nothing in common need no list of it all
@@ -26,7 +27,8 @@ def walk(root: str, old: Any, new: Any) -> list[Difference]:
     than the interpreter compares.
     """
     found: list[Difference] = []
-    # Below the root only what is unequal is pushed. Values of two types are never equal: numbers are bytes here.
+    # Equal parts are hardly ever pushed, so that a push is worth its path. Values of two types are never equal:
+    # numbers are bytes here.
     stack: list[_Place] = [(root, old, new)]
     while stack:
         path, a, b = stack.pop()
@@ -72,7 +74,8 @@ def _members(path: str, a: dict[str, Any], b: dict[str, Any], found: list[Differ
     for key, value in a.items():
         if key not in b:
             found.append(Difference(path + member(key), "missing", value, None))
-        elif (other := b[key]) != value:
+        elif (type(other := b[key]) is list and type(value) is list) or other != value:
+            # two lists are compared member by member below anyway: once is enough
             below.append((path + member(key), value, other))
     if a.keys() != b.keys():
         found.extend(Difference(path + member(key), "extra", None, b[key]) for key in b if key not in a)
@@ -80,8 +83,14 @@ def _members(path: str, a: dict[str, Any], b: dict[str, Any], found: list[Differ
 
 
 def _items(path: str, a: list[Any], b: list[Any], found: list[Difference], stack: list[_Place]) -> None:
-    if (only := only_change(a, b)) is not None:
-        stack.append((f"{path}[{only}]", a[only], b[only]))
+    changed = changed_members(a, b)
+    if changed is not None and len(changed) < 2:
+        for i in changed:
+            if may_be_one(a[i], b[i]):
+                stack.append((f"{path}[{i}]", a[i], b[i]))
+            else:
+                found.append(Difference(f"{path}[{i}]", "missing", a[i], None))
+                found.append(Difference(f"{path}[{i}]", "extra", None, b[i]))
         return
     pairs, missing, extra, moved = align(a, b)
     if moved:

@@ -1,7 +1,7 @@
 """The old stack is asked twice before anyone is blamed.
 
-When a safe request differed, old and new are asked once more after a settling time, within a budget. If the primary then
-differs from itself the difference was noise; if the pair agrees it was lag or a race. The judge decides; here the
+When a safe request differed, old and new are asked once more after a settling time, within a budget. If the primary
+then differs from itself the difference was noise; if the pair agrees it was lag or a race. The judge decides; here the
 second answers are only gathered. Nobody waits for them but the record.
 """
 

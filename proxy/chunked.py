@@ -10,24 +10,30 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from understudy.proxy.head import Malformed
+from understudy.proxy.head import FRAMING, HOP_BY_HOP, NEVER_NOMINATED, OURS, Malformed
 
 MAX_LINE_BYTES: Final = 4096
 MAX_TRAILER_BYTES: Final = 8192
 
-_SIZE_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(;[\t\x20-\x7e\x80-\xff]*)?")
+_SIZE_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})([ \t]*;[\t\x20-\x7e\x80-\xff]*)?")
+_PADDED_SIZE_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(;[\t\x20-\x7e\x80-\xff]*)?")
 _TRAILER: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t\x20-\x7e\x80-\xff]*")
-_FORBIDDEN_TRAILERS: Final = frozenset((b"content-length", b"transfer-encoding", b"host", b"connection"))
+# Framing, routing, identity and our own marks (RFC 9110 §6.5.1): some stacks merge trailers into the head.
+_FORBIDDEN_TRAILERS: Final = FRAMING | OURS | HOP_BY_HOP | NEVER_NOMINATED
 
 _SIZE, _DATA, _DATA_END, _TRAILERS, _DONE = range(5)
 
 
 class ChunkScanner:
-    """Follows one chunked body. `done` is set once its last byte was seen."""
+    """Follows one chunked body. `done` is set once its last byte was seen.
 
-    __slots__ = ("_line", "_remaining", "_state", "_trailer_bytes", "done")
+    `padded` allows for spaces after a size, which some servers send and no client should.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_line", "_remaining", "_size_line", "_state", "_trailer_bytes", "done")
+
+    def __init__(self, *, padded: bool = False) -> None:
+        self._size_line = _PADDED_SIZE_LINE if padded else _SIZE_LINE
         self._state = _SIZE
         self._line = b""
         self._remaining = 0
@@ -84,7 +90,7 @@ class ChunkScanner:
             self.done = True
 
     def _begin_chunk(self, line: bytes) -> None:
-        size = _SIZE_LINE.fullmatch(line)
+        size = self._size_line.fullmatch(line)
         if size is None:
             raise Malformed("chunk-size")
         self._remaining = int(size[1], 16)
@@ -93,7 +99,9 @@ class ChunkScanner:
     def _check_trailer(self, line: bytes) -> None:
         self._trailer_bytes += len(line)
         trailer = _TRAILER.fullmatch(line)
-        if trailer is None or self._trailer_bytes > MAX_TRAILER_BYTES or trailer[1].lower() in _FORBIDDEN_TRAILERS:
+        if trailer is None or self._trailer_bytes > MAX_TRAILER_BYTES:
+            raise Malformed("trailer")
+        if trailer[1].lower().replace(b"_", b"-") in _FORBIDDEN_TRAILERS:
             raise Malformed("trailer")
 
 

@@ -7,8 +7,8 @@ stops the reading from the other.
     HEAD  --head whole-->  TURN  --answer and request whole-->  HEAD, or closed
     HEAD  --malformed, too slow-->  LINGER      TURN  --101-->  tunnel (another protocol object)
 
-LINGER: the answer is out, our side is closed, and what the client still sends is thrown away for a moment, since closing
-at once would reset the connection under the answer (RFC 9112 §9.6).
+LINGER: the answer is out, our side is closed, and what the client still sends is thrown away for a moment, since
+closing at once would reset the connection under the answer (RFC 9112 §9.6).
 """
 
 from __future__ import annotations

@@ -1,6 +1,17 @@
-"""`python -m understudy`."""
+"""`python -m understudy`, and the command's entry: small, so that Ctrl-C is met in order even while the rest is imported."""
 
-from understudy.cli import main
+import sys
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        from understudy.cli import main as command_line
+
+        command_line()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
 
 if __name__ == "__main__":
     main()

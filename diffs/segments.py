@@ -248,7 +248,7 @@ class Recordings:
         paths: dict[str, dict[int, Path]] = {}
         try:
             entries = list(os.scandir(self._folder))
-        except FileNotFoundError:
+        except OSError:  # somebody removed it, or put something else in its place; the workers make it anew
             entries = []
         for entry in entries:
             if segment := SegmentName.of(Path(entry.path)):

@@ -109,7 +109,7 @@ def _guard(token: str) -> Any:
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        given = request.headers.get("Authorization", "").encode()
+        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
         if token and request.path != "/health" and not hmac.compare_digest(given, expected):
             return _json({"error": "the token of [proxy] token_file is needed, as Authorization: Bearer TOKEN"}, 401)
         return await handler(request)

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from support import COMMAND, free_port
 from understudy import __version__
@@ -34,6 +34,11 @@ def understudy(*arguments: object, **environ: str) -> subprocess.CompletedProces
         [COMMAND, *map(str, arguments)],
         capture_output=True, text=True, timeout=30, env={**os.environ, "NO_COLOR": "1", "COLUMNS": "120", **environ},
     )  # fmt: skip
+
+
+def invoke(*arguments: object) -> Result:
+    """A command in this process, for what needs no process of its own; what it raises is in `exception`."""
+    return CliRunner().invoke(app, [*map(str, arguments)], env={"NO_COLOR": "1"})
 
 
 def one_line(done: subprocess.CompletedProcess[str], code: int) -> str:
@@ -92,29 +97,29 @@ COMPLETING = {
     "arguments", [["nonsense"], ["ramp"], ["ramp", "many"], ["ramp", "101"], ["ramp", "--", "-1"], ["run", "--fast"]]
 )
 def test_wrong_usage_leaves_with_2(arguments: list[str]) -> None:
-    done = understudy(*arguments)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
+    done = invoke(*arguments)
+    assert done.exit_code == 2
+    assert isinstance(done.exception, SystemExit)
 
 
 def test_init_writes_a_file_that_check_finds_good_and_overwrites_none(tmp_path: Path) -> None:
     file = tmp_path / "new.toml"
-    done = understudy("init", file)
-    assert done.returncode == 0
-    assert f"understudy check -c {file}" in done.stdout
-    assert understudy("check", "-c", file).returncode == 0
+    done = invoke("init", file)
+    assert (done.exit_code, done.exception) == (0, None)
+    assert f"understudy check -c {file}" in done.output
+    assert invoke("check", "-c", file).exit_code == 0
     file.write_text("mine")
-    assert f"{file}: is there already" in one_line(understudy("init", file), 1)
+    assert f"{file}: is there already" in str(invoke("init", file).exception)
     assert file.read_text() == "mine"
-    assert understudy("init", file, "--force").returncode == 0
+    assert invoke("init", file, "--force").exit_code == 0
     assert load(file).primary == "old"
-    assert "can't be written" in one_line(understudy("init", tmp_path / "no" / "u.toml"), 1)
+    assert "can't be written" in str(invoke("init", tmp_path / "no" / "u.toml").exception)
 
 
 def test_check_says_who_answers_and_as_json_every_setting(file: Path) -> None:
-    done = understudy("check", "-c", file)
-    assert done.stdout == f"{file}: good. Users are answered by old; asked as well: new.\n"
-    answer = json.loads(understudy("check", "-c", file, "--json").stdout)
+    done = invoke("check", "-c", file)
+    assert done.output == f"{file}: good. Users are answered by old; asked as well: new.\n"
+    answer = json.loads(invoke("check", "-c", file, "--json").output)
     assert answer["ok"] is True
     assert set(answer["settings"]) == set(Settings.__struct_fields__)
 
@@ -169,8 +174,7 @@ def test_check_tells_wrong_settings_in_a_line(broken: tuple[Path, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "broken", ["missing file", "range", "hooks broken", "TLS files wrong", "token missing", "mask key missing",
-               "authority missing"], indirect=True
+    "broken", ["missing file", "hooks broken", "TLS files wrong", "mask key missing"], indirect=True
 )  # fmt: skip
 def test_run_tells_them_at_once_and_starts_nothing(broken: tuple[Path, str]) -> None:
     file, expected = broken

@@ -201,7 +201,6 @@ class _Process:
             self._wait(STATS_S)
         if self._settings is None:
             return
-        logs.setup(self._settings.log.level, self._settings.log.json)
         lock = JudgeLock(self._settings.database)
         while not self._stopping and not lock.acquire():
             self._wait(STATS_S)  # after a takeover, the judge before this one ends its batch
@@ -239,6 +238,7 @@ class _Process:
             self._stopping = True
         if (settings := settings_in(message)) is not None:
             self._settings = settings
+            logs.setup(settings.log.level, settings.log.json)
             if judge is not None:
                 judge.use(settings)
                 log.info("the judge uses the reloaded settings")

@@ -53,6 +53,13 @@ class Dialect(Struct, frozen=True):
         """The least privilege that runs the statement, as GRANT names it; empty where none is needed."""
         return self._known(word).privilege
 
+    def needs(self, sql: str) -> str:
+        """The privilege for a statement as it was sent; empty where it is none of the table's."""
+        spoken = (word for word in Word if word is not Word.REPOINT and self.knows(word) and self.sql(word) in sql)
+        if sql.startswith(("CHANGE MASTER", "CHANGE REPLICATION SOURCE")):
+            return self.privilege(Word.REPOINT)
+        return next((self.privilege(word) for word in spoken), "")
+
     def repoint(self, follow: Follow) -> Statement:
         """The statement that has a replica follow another source; its threads must be stopped."""
         options = [*self._source_options(follow), *self._tls_options(follow)]

@@ -184,6 +184,11 @@ def _privilege(address: str, number: int, message: str) -> PrivilegeError:
         privilege = named[1]
     elif denied:
         privilege = f"{denied[1]} ON {denied[2].replace(chr(39), '').replace('`', '')}"
+    return lacking(address, privilege, number, message)
+
+
+def lacking(address: str, privilege: str, number: int, message: str = "access denied") -> PrivilegeError:
+    """The account lacks this privilege; MySQL 5.6 says no more than 1045, as to a wrong password, to a START SLAVE."""
     hint = "`understudy migrate grants` prints what each command needs"
     what = f"the account lacks a privilege: {privilege}" if privilege else message
     return PrivilegeError(address, f"{what} (error {number})", number, hint, privilege)

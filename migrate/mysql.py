@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 import pymysql
-from pymysql.constants import CR
+from pymysql.constants import CR, ER
 from pymysql.cursors import Cursor, DictCursor, SSCursor
 
 from understudy.migrate import faults, logins
@@ -209,9 +209,14 @@ class Session:
     def _run(
         self, sql: str, arguments: tuple[object, ...], take: Callable[[Any], Any], kind: type[Cursor] = DictCursor
     ) -> Any:
-        with _translating(self.address, self._all_secrets(arguments)), self._connection.cursor(kind) as cursor:
-            cursor.execute(sql, _revealed(arguments))
-            return take(cursor)
+        try:
+            with _translating(self.address, self._all_secrets(arguments)), self._connection.cursor(kind) as cursor:
+                cursor.execute(sql, _revealed(arguments))
+                return take(cursor)
+        except faults.LoginError as error:
+            if error.number != ER.ACCESS_DENIED_ERROR:
+                raise
+            raise faults.lacking(self.address, self.dialect.needs(sql), error.number) from error
 
     def _all_secrets(self, arguments: tuple[object, ...]) -> list[Secret]:
         return [*self._secrets, *(argument for argument in arguments if isinstance(argument, Secret))]

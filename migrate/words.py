@@ -128,8 +128,7 @@ TABLE: tuple[Row, ...] = (
     Row(Word.GTID_PURGED, MY, (5, 6), "SELECT @@GLOBAL.gtid_purged"),
     Row(Word.SKIP_ONE, MY, (5, 5), "SET GLOBAL sql_slave_skip_counter = 1", "SUPER"),
     Row(Word.SKIP_ONE, MY, (8, 0, 26), "SET GLOBAL sql_replica_skip_counter = 1", "SYSTEM_VARIABLES_ADMIN"),
-    Row(Word.SKIP_ONE, MARIA, (10, 0), "SET GLOBAL sql_slave_skip_counter = 1", "SUPER"),
-    Row(Word.SKIP_ONE, MARIA, (10, 5, 2), "SET GLOBAL sql_slave_skip_counter = 1", "REPLICATION SLAVE ADMIN"),
+    Row(Word.SKIP_ONE, MARIA, (10, 0), "SET GLOBAL sql_slave_skip_counter = 1", "SUPER"),  # still so in 11.8
     Row(Word.READ_ONLY, MY, (5, 5), "SET GLOBAL read_only = 1", "SUPER"),
     Row(Word.READ_ONLY, MY, (5, 7, 8), "SET GLOBAL super_read_only = 1", "SUPER"),
     Row(Word.READ_ONLY, MY, (8, 0, 1), "SET GLOBAL super_read_only = 1", "SYSTEM_VARIABLES_ADMIN"),

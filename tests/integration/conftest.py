@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 import containers
+from integration.trees import five, mariadb_tree, mysql_tree
 from support import Understudy
+
+__all__ = ["five", "mariadb_tree", "mysql_tree"]  # fixtures
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,0 +1,53 @@
+"""The least privileges that each command needs, as SQL in a server's own dialect. Pure.
+
+They follow from the words that a command uses, so what a statement needs is said once, in `words`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from understudy.errors import UnderstudyError
+from understudy.migrate.dialects import Dialect
+from understudy.migrate.sqltext import account, string
+from understudy.migrate.versions import Version
+from understudy.migrate.words import Word
+
+LOOKING = (Word.REPLICA_STATUS, Word.COORDINATES, Word.CHILDREN, Word.PROCESSES, Word.GTID_EXECUTED)
+USES: Mapping[str, tuple[Word, ...]] = {
+    "status": LOOKING,
+    "log": (*LOOKING, Word.ERROR_LOG),
+}
+PASSWORD = "<password>"
+
+
+def privileges(version: Version, commands: Iterable[str]) -> dict[str, list[str]]:
+    """What has to be granted, by what it is granted on: {"*.*": ["PROCESS", …]}. Raises for an unknown command."""
+    dialect = Dialect(version)
+    found: dict[str, dict[str, None]] = {}
+    for command in commands:
+        if command not in USES:
+            raise UnderstudyError(f"{command}: no such command; accepted: {', '.join(USES)}")
+        for word in USES[command]:
+            if dialect.knows(word) and (privilege := dialect.privilege(word)):
+                name, _, where = privilege.partition(" ON ")
+                found.setdefault(where or "*.*", {})[name] = None
+    return {where: sorted(names) for where, names in sorted(found.items())}
+
+
+def statements(
+    version: Version, commands: Iterable[str], user: str, host: str = "%", password: str = PASSWORD
+) -> list[str]:
+    """The SQL that makes the account and grants it what these commands need on a server of this version.
+
+    It is kept out of the binary log: a replicated CREATE USER … IDENTIFIED BY of MySQL 5.6 arrives as a hash, and stops
+    the applier of a version that has no such clause.
+    """
+    dialect, who = Dialect(version), account(user, host)
+    grants = [f"GRANT {', '.join(names)} ON {where} TO {who}" for where, names in privileges(version, commands).items()]
+    return [
+        dialect.sql(Word.UNLOGGED),
+        f"CREATE USER {who} IDENTIFIED BY {string(password)}",
+        *grants,
+        dialect.sql(Word.LOGGED),
+    ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import re
-import zlib
 from collections.abc import Callable
 
 from understudy.config import Mirror
@@ -64,7 +64,7 @@ def _path(target: bytes) -> str:
 
 def share_of(key: bytes) -> float:
     """Where a key stands between 0 and 1: stable between processes, machines and versions."""
-    return zlib.crc32(key) / 2**32
+    return int.from_bytes(hashlib.blake2b(key, digest_size=6).digest(), "big") / 2**48
 
 
 def cookie(header: bytes, name: bytes) -> bytes:

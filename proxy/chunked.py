@@ -20,6 +20,7 @@ _PADDED_SIZE_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(;[\t\x20-\x7e
 _TRAILER: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t\x20-\x7e\x80-\xff]*")
 # Framing, routing, identity and our own marks (RFC 9110 §6.5.1): some stacks merge trailers into the head.
 _FORBIDDEN_TRAILERS: Final = FRAMING | OURS | HOP_BY_HOP | NEVER_NOMINATED
+_FORBIDDEN_TO_STACKS: Final = FRAMING | {b"host", b"connection"}
 
 _SIZE, _DATA, _DATA_END, _TRAILERS, _DONE = range(5)
 
@@ -27,13 +28,15 @@ _SIZE, _DATA, _DATA_END, _TRAILERS, _DONE = range(5)
 class ChunkScanner:
     """Follows one chunked body. `done` is set once its last byte was seen.
 
-    `padded` allows for spaces after a size, which some servers send and no client should.
+    A stack is trusted with more than a client: it may pad its sizes with spaces, as some old servers do, and only
+    framing is forbidden in its trailers.
     """
 
-    __slots__ = ("_line", "_remaining", "_size_line", "_state", "_trailer_bytes", "done")
+    __slots__ = ("_forbidden", "_line", "_remaining", "_size_line", "_state", "_trailer_bytes", "done")
 
-    def __init__(self, *, padded: bool = False) -> None:
-        self._size_line = _PADDED_SIZE_LINE if padded else _SIZE_LINE
+    def __init__(self, *, from_stack: bool = False) -> None:
+        self._size_line = _PADDED_SIZE_LINE if from_stack else _SIZE_LINE
+        self._forbidden = _FORBIDDEN_TO_STACKS if from_stack else _FORBIDDEN_TRAILERS
         self._state = _SIZE
         self._line = b""
         self._remaining = 0
@@ -101,7 +104,7 @@ class ChunkScanner:
         trailer = _TRAILER.fullmatch(line)
         if trailer is None or self._trailer_bytes > MAX_TRAILER_BYTES:
             raise Malformed("trailer")
-        if trailer[1].lower().replace(b"_", b"-") in _FORBIDDEN_TRAILERS:
+        if trailer[1].lower().replace(b"_", b"-") in self._forbidden:
             raise Malformed("trailer")
 
 

@@ -149,7 +149,7 @@ class Upstream(asyncio.Protocol):
             return
         self._head, self._remaining = head, length
         if length == CHUNKED:
-            self._scanner = scanner = ChunkScanner(padded=True)
+            self._scanner = scanner = ChunkScanner(from_stack=True)
             try:
                 used, payload = scanner.feed(rest)
             except Malformed:

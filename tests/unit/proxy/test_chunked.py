@@ -111,7 +111,18 @@ def _feed(scanner: ChunkScanner, pieces: list[bytes]) -> None:
 
 def test_a_stack_may_pad_its_sizes_with_spaces() -> None:
     """Some old servers do; a client's request may not, since stacks differ in what they make of it."""
-    assert ChunkScanner(padded=True).feed(b"3  \r\nabc\r\n0 \r\n\r\n") == (16, b"abc")
+    assert ChunkScanner(from_stack=True).feed(b"3  \r\nabc\r\n0 \r\n\r\n") == (16, b"abc")
+
+
+@pytest.mark.parametrize(("name", "taken"), [("Via", True), ("X-Request-Id", True), ("Content-Length", False)])
+def test_a_stack_may_say_what_it_likes_in_trailers_but_for_framing(name: str, taken: bool) -> None:
+    wire = f"0\r\n{name}: 5\r\n\r\n".encode()
+    scanner = ChunkScanner(from_stack=True)
+    if taken:
+        assert scanner.feed(wire) == (len(wire), b"")
+    else:
+        with pytest.raises(Malformed):
+            scanner.feed(wire)
 
 
 def test_a_body_that_is_cut_has_no_payload() -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import socket
 import struct
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Self
@@ -23,8 +22,9 @@ from understudy.migrate import faults, logins
 from understudy.migrate.dialects import Dialect
 from understudy.migrate.logins import Login, Logins
 from understudy.migrate.rows import split_address
-from understudy.migrate.sqltext import Secret, Statement, hide
+from understudy.migrate.sqltext import Secret, Statement
 from understudy.migrate.versions import Version
+from understudy.migrate.wire import deadline, translating
 from understudy.migrate.words import Word
 
 LOCK_WAIT_S = 10  # for metadata locks the servers' default is a year, or a day; nothing of ours shall queue for long
@@ -73,12 +73,12 @@ class MySql:
             program_name="understudy", auth_plugin_map={"mysql_clear_password": _NeverInClear},
             read_timeout=login.connect_s, write_timeout=login.connect_s,
         )  # fmt: skip
-        with _translating(address, [login.password]):
+        with translating(address, [login.password]):
             peer = socket.create_connection((host, port), login.connect_s)
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             try:
-                with _deadline(peer, login.connect_s):
+                with deadline(peer, login.connect_s):
                     connection.connect(peer)
             except (struct.error, IndexError, ValueError, AttributeError, AssertionError, KeyError) as error:
                 peer.close()  # the driver stumbles over what is no greeting
@@ -134,7 +134,7 @@ class Session:
 
     def stream(self, sql: str, *arguments: object, batch: int = 1000) -> Iterator[Sequence[tuple[Any, ...]]]:
         """The rows as tuples, `batch` at a time, never all in memory; the session does nothing else meanwhile."""
-        with _translating(self.address, self._all_secrets(arguments)):
+        with translating(self.address, self._all_secrets(arguments)):
             cursor = self._connection.cursor(SSCursor)
             try:
                 cursor.execute(sql, _revealed(arguments))
@@ -210,7 +210,7 @@ class Session:
         self, sql: str, arguments: tuple[object, ...], take: Callable[[Any], Any], kind: type[Cursor] = DictCursor
     ) -> Any:
         try:
-            with _translating(self.address, self._all_secrets(arguments)), self._connection.cursor(kind) as cursor:
+            with translating(self.address, self._all_secrets(arguments)), self._connection.cursor(kind) as cursor:
                 cursor.execute(sql, _revealed(arguments))
                 return take(cursor)
         except faults.LoginError as error:
@@ -226,52 +226,3 @@ def _revealed(arguments: tuple[object, ...]) -> tuple[object, ...] | None:
     if not arguments:
         return None
     return tuple(argument.reveal() if isinstance(argument, Secret) else argument for argument in arguments)
-
-
-@contextmanager
-def _deadline(peer: socket.socket, seconds: float) -> Iterator[None]:
-    """Cut the connection off after so long, however busily the peer keeps it alive. Raises TimeoutError.
-
-    A duplicate is cut, since TLS takes the socket's own descriptor away.
-    """
-    duplicate, cut = peer.dup(), threading.Event()
-
-    def expire() -> None:
-        cut.set()
-        with suppress(OSError):
-            duplicate.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(seconds, expire)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except pymysql.Error as error:
-        if cut.is_set():
-            raise TimeoutError from error
-        raise
-    finally:
-        timer.cancel()
-        timer.join()
-        duplicate.close()
-
-
-@contextmanager
-def _translating(address: str, secrets: list[Secret]) -> Iterator[None]:
-    try:
-        yield
-    except pymysql.Error as error:
-        raise _translated(address, error, secrets) from None  # its text may hold secrets, and a traceback shows it
-    except OSError as error:
-        raise faults.of_network(address, error) from error
-    except UnicodeError as error:
-        raise faults.StatementError(address, f"text that can't be sent or read: {error}") from error
-
-
-def _translated(address: str, error: pymysql.Error, secrets: list[Secret]) -> faults.ServerError:
-    number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
-    if isinstance(error, pymysql.InterfaceError) and not number:
-        return faults.LostError(address, "the session is closed")
-    message = hide(str(error.args[-1]) if error.args else "", secrets)
-    cause = getattr(error, "original_exception", None) or error.__context__
-    return faults.translated(address, number, message, cause if isinstance(cause, OSError) else None)

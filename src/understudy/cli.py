@@ -180,8 +180,10 @@ def _show_status(answer: dict[str, Any]) -> None:
 def _mount() -> None:
     """Hang the packages' own commands into the tree."""
     from understudy.diffs.commands import app as diffs
+    from understudy.migrate.commands import app as migrate
 
     app.add_typer(diffs, name="diffs", help="What the shadows answered differently.")
+    app.add_typer(migrate, name="migrate", help="See the replication tree, and move it to a new version.")
 
 
 def main() -> None:

@@ -1,0 +1,206 @@
+"""`understudy migrate`: see the replication tree, what the account needs, what the servers have logged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from understudy.config import Migrate
+from understudy.configfile import load
+from understudy.errors import SettingsError, UnderstudyError
+from understudy.migrate import draw, errorlog, grants, logreader, picture
+from understudy.migrate.discover import discover
+from understudy.migrate.faults import ServerError
+from understudy.migrate.greeting import greeting
+from understudy.migrate.logins import FromSettings
+from understudy.migrate.mysql import MySql
+from understudy.migrate.topology import Tree, grow
+from understudy.migrate.versions import Flavour, Version
+
+app = typer.Typer(help="Move the replication tree to a new version.", no_args_is_help=True, rich_markup_mode="rich")
+
+Config = Annotated[Path, typer.Option("--config", "-c", help="The settings file.", metavar="FILE")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+DEFAULT = Path("understudy.toml")
+AT_ONCE = 16
+
+
+class Format(StrEnum):
+    """How the tree is drawn."""
+
+    TEXT = "text"
+    SVG = "svg"
+    DOT = "dot"
+
+
+def _print_json(value: object) -> None:
+    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def _settings(config: Path) -> Migrate:
+    settings = load(config).migrate
+    if not settings.source:
+        raise SettingsError(f"{config}: migrate.source: nothing given; accepted: host:port of a server of the old tree")
+    return settings
+
+
+def see(settings: Migrate) -> Tree:
+    """The tree, or trees, of the settings' servers as they are now; a server that fails is drawn as unreachable."""
+    target = settings.target
+    starts = [settings.source, target.new_source, *target.new_replicas, target.rehearsal]
+    return grow(discover(MySql(FromSettings(settings)), list(filter(None, starts)), settings.aliases))
+
+
+@app.command()
+def status(
+    config: Config = DEFAULT,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again and again, until Ctrl-C.")] = False,
+    interval: Annotated[float, typer.Option(help="Seconds between two looks.", min=0.2, max=3600)] = 2.0,
+    form: Annotated[Format, typer.Option("--format", "-f", help="How to draw the tree.")] = Format.TEXT,
+    as_json: Json = False,
+) -> None:
+    """The tree: version, role, lag, threads, who takes writes, what is wrong."""
+    settings = _settings(config)
+    if watch:
+        _watch(settings, interval)
+        return
+    tree = see(settings)
+    if as_json:
+        _print_json(draw.structure(tree))
+    elif form is Format.TEXT:
+        console = Console(highlight=False, soft_wrap=True)
+        console.print(_drawn(tree, console))
+    else:
+        typer.echo(picture.svg(tree) if form is Format.SVG else picture.dot(tree))
+    if why := _unreachable(tree, settings.source):
+        raise typer.Exit(_told(f"{settings.source}: {why}"))
+
+
+def _told(what: str) -> int:
+    typer.echo(f"understudy: {what}", err=True)
+    return 1
+
+
+def _unreachable(tree: Tree, address: str) -> str:
+    return next((server.unreachable for server in tree if server.address == address), "")
+
+
+def _drawn(tree: Tree, console: Console) -> Text:
+    utf8 = (console.encoding or "").lower().replace("-", "") == "utf8"
+    drawn = Text(draw.text(tree, width=console.width, ascii_only=not utf8))
+    drawn.highlight_regex(r"(?m)^.*(✗|! ).*$", "red")
+    for server in tree:
+        for gap in server.missing:
+            drawn.append(f"\n{server.address}: not known: {gap}", "yellow")
+    return drawn
+
+
+def _watch(settings: Migrate, interval_s: float) -> None:
+    from rich.live import Live
+
+    console = Console(highlight=False)
+    with Live(Text("looking …"), console=console, auto_refresh=False) as live:
+        while True:
+            begun = time.monotonic()
+            drawn = _drawn(see(settings), console)
+            drawn.append(f"\n\n{datetime.now(UTC):%H:%M:%S} UTC; Ctrl-C ends", "dim")
+            live.update(drawn, refresh=True)
+            time.sleep(max(0.0, interval_s - (time.monotonic() - begun)))
+
+
+@app.command(name="grants")
+def grants_(
+    commands: Annotated[
+        list[str] | None, typer.Argument(help="What the account shall be able to run; all where none is named.")
+    ] = None,
+    flavour: Annotated[Flavour | None, typer.Option(help="For servers of this flavour, with --version.")] = None,
+    version: Annotated[str, typer.Option(help="For servers of this version, such as 8.0.36.")] = "",
+    user: Annotated[str, typer.Option(help="The account's name; else the user of [migrate].")] = "",
+    host: Annotated[str, typer.Option(help="From where it may log in.")] = "%",
+    config: Config = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """The least privileges that each command needs, as SQL for the servers' own versions. Nothing is executed."""
+    wanted = commands or list(grants.USES)
+    if version:
+        flavours = {Version.parse(f"{version}-MariaDB" if flavour is Flavour.MARIADB else version): "servers of it"}
+        user = user or "understudy"
+    else:
+        settings = _settings(config)
+        flavours, user = _versions(settings), user or settings.user
+    made = {of: grants.statements(of, wanted, user, host) for of in flavours}
+    if as_json:
+        _print_json([{"version": str(of), "commands": wanted, "statements": sql} for of, sql in made.items()])
+        return
+    for of, sql in made.items():
+        typer.echo(f"-- {', '.join(wanted)} on {of} ({flavours[of]})")
+        typer.echo("-- Run it on every such server: it is kept out of the binary log, so it does not replicate.")
+        typer.echo("".join(f"{statement};\n" for statement in sql))
+
+
+def _versions(settings: Migrate) -> dict[Version, str]:
+    """The versions of the servers that the settings name, told by their greeting: the account may not be there yet."""
+    found: dict[Version, str] = {}
+    for address in filter(None, [settings.source, settings.target.new_source, *settings.target.new_replicas]):
+        try:
+            found.setdefault(greeting(address, settings.connect_ms / 1000), address)
+        except ServerError as error:
+            if address == settings.source:
+                raise
+            _told(f"left out: {error.message}")
+    return found
+
+
+@app.command()
+def log(
+    severity: Annotated[str, typer.Option(help="The least grave to show: note, warning, error.")] = "warning",
+    since: Annotated[str, typer.Option(help="From when on: 2026-11-21T08:00 (UTC), or 15m, 2h, 1d ago.")] = "1d",
+    server: Annotated[str, typer.Option(help="Only servers whose address contains this.")] = "",
+    config: Config = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """The error logs of all servers, merged by time; for a server without one that can be read, why."""
+    settings = _settings(config)
+    least, begin = errorlog.severity(severity), errorlog.parse_since(since, datetime.now(UTC))
+    logs = _read_logs(settings, server, begin)
+    entries = errorlog.merged([one.entries for one in logs], least, begin)
+    if as_json:
+        shown = [{**msgspec.to_builtins(entry), "severity": entry.severity.name.lower()} for entry in entries]
+        without = {one.server: one.why_not for one in logs if one.why_not}
+        _print_json(
+            {"entries": shown, "without": without, "read": {one.server: one.origin for one in logs if one.origin}}
+        )
+        return
+    _show_log(entries)
+    for one in logs:
+        if one.why_not:
+            typer.echo(f"{one.server}: no log: {one.why_not}", err=True)
+
+
+def _read_logs(settings: Migrate, only: str, begin: datetime) -> list[logreader.Log]:
+    addresses = [one.address for one in see(settings) if only in one.address]
+    if not addresses:
+        raise UnderstudyError(f"no server's address contains {only!r}", "`understudy migrate status` shows them")
+    servers = MySql(FromSettings(settings))
+    with ThreadPoolExecutor(AT_ONCE, "log") as pool:
+        return list(pool.map(lambda address: logreader.read(servers, address, settings.error_logs, begin), addresses))
+
+
+def _show_log(entries: Iterator[errorlog.Entry]) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    styles = {errorlog.Severity.ERROR: "red", errorlog.Severity.WARNING: "yellow"}
+    for entry in entries:
+        plain = "".join(char if char.isprintable() or char == "\n" else "?" for char in entry.text)
+        text = plain.replace("\n", "\n    ")
+        head = f"{entry.at:%Y-%m-%d %H:%M:%S} {entry.server} {entry.severity.name.lower():7} "
+        console.print(Text(head + (f"{entry.code} " if entry.code else "") + text, styles.get(entry.severity, "")))

@@ -1,0 +1,107 @@
+"""Where each server's error log can be read, and reading it: a table, a file here, a file there; or why not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from msgspec import Struct
+
+from understudy.migrate.errorlog import NAMES, Entry, Severity, parse
+from understudy.migrate.faults import ServerError
+from understudy.migrate.ports import Database, Servers
+from understudy.migrate.rows import split_address, text
+from understudy.migrate.words import Word
+
+BEGINNING = datetime(1970, 1, 2, tzinfo=UTC)
+NOWHERE = ("", "stderr")  # what @@log_error says of a log that goes to standard error
+
+
+class Log(Struct, frozen=True):
+    """A server's entries and where they are from; `why_not` where there are none to be had."""
+
+    server: str
+    origin: str = ""
+    entries: tuple[Entry, ...] = ()
+    why_not: str = ""
+
+
+def read(servers: Servers, address: str, files: Mapping[str, str], since: datetime | None) -> Log:
+    """One server's log. `files` maps a pattern of its address to a file on this machine. Never raises for a server."""
+    file = _file_for(address, files)
+    try:
+        with servers.open(address) as database:
+            if file:
+                return _from_file(address, Path(file), _offset_s(database))
+            return _from_server(database, since)
+    except ServerError as error:
+        if file:  # the reason why it does not answer may well be in there
+            return _from_file(address, Path(file), 0)
+        return Log(address, why_not=error.what)
+
+
+def _file_for(address: str, files: Mapping[str, str]) -> str:
+    host = split_address(address)[0]
+    return next(
+        (file for pattern, file in files.items() if fnmatchcase(address, pattern) or fnmatchcase(host, pattern)), ""
+    )
+
+
+def _from_file(address: str, file: Path, offset_s: int) -> Log:
+    try:
+        with file.open(encoding="utf-8", errors="replace") as lines:
+            return Log(address, str(file), tuple(parse(lines, address, offset_s)))
+    except OSError as error:
+        return Log(address, why_not=f"{file}: can't be read: {error.strerror}")
+
+
+def _from_server(database: Database, since: datetime | None) -> Log:
+    if database.dialect.knows(Word.ERROR_LOG):
+        return _from_table(database, since)
+    where = text(database.value("SELECT @@GLOBAL.log_error"))
+    if where in NOWHERE:
+        hint = "it goes to standard error: look with journalctl or docker logs, or name a file under error_logs"
+        return Log(database.address, why_not=f"{database.version} has no table of its error log, and {hint}")
+    content = _server_file(database, where)
+    if content is None:
+        hint = f"this account can't read {where} on the server: name a copy of it under error_logs"
+        return Log(database.address, why_not=f"{database.version} has no table of its error log, and {hint}")
+    lines = content.decode("utf-8", "replace").splitlines()
+    return Log(database.address, f"{where} on the server", tuple(parse(lines, database.address, _offset_s(database))))
+
+
+def _from_table(database: Database, since: datetime | None) -> Log:
+    """performance_schema.error_log holds the newest 5 MB, in UTC (MySQL manual, "The error_log Table")."""
+    database.execute("SET SESSION time_zone = '+00:00'")
+    begin = (since or BEGINNING).astimezone(UTC).replace(tzinfo=None)
+    rows = database.rows(database.dialect.sql(Word.ERROR_LOG), begin)
+    entries = tuple(
+        Entry(
+            row["LOGGED"].replace(tzinfo=UTC),
+            database.address,
+            NAMES.get(text(row["PRIO"]).lower(), Severity.NOTE),
+            text(row["ERROR_CODE"]),
+            text(row["DATA"]),
+        )
+        for row in rows
+    )
+    return Log(database.address, "performance_schema.error_log", entries)
+
+
+def _server_file(database: Database, path: str) -> bytes | None:
+    """A file on the server; None where the account has no FILE, or secure_file_priv or its mode forbids."""
+    datadir = text(database.value("SELECT @@GLOBAL.datadir"))
+    whole = path if path.startswith("/") else f"{datadir.rstrip('/')}/{path.removeprefix('./')}"
+    try:
+        content = database.value("SELECT CAST(LOAD_FILE(%s) AS BINARY)", whole)
+    except ServerError:
+        return None
+    return content if isinstance(content, bytes) else None
+
+
+def _offset_s(database: Database) -> int:
+    """How far the server's own clock is ahead of UTC, which is what MySQL 5.6 and MariaDB write times in."""
+    database.execute("SET SESSION time_zone = 'SYSTEM'")
+    return int(database.value("SELECT TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), NOW())") or 0)

@@ -1,0 +1,63 @@
+"""The boundary to the driver: a deadline for a conversation as a whole, and its errors translated."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pymysql
+
+from understudy.migrate import faults
+from understudy.migrate.sqltext import Secret, hide
+
+
+@contextmanager
+def deadline(peer: socket.socket, seconds: float) -> Iterator[None]:
+    """Cut the connection off after so long, however busily the peer keeps it alive. Raises TimeoutError.
+
+    A duplicate is cut, since TLS takes the socket's own descriptor away.
+    """
+    duplicate, cut = peer.dup(), threading.Event()
+
+    def expire() -> None:
+        cut.set()
+        with suppress(OSError):
+            duplicate.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, expire)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except pymysql.Error as error:
+        if cut.is_set():
+            raise TimeoutError from error
+        raise
+    finally:
+        timer.cancel()
+        timer.join()
+        duplicate.close()
+
+
+@contextmanager
+def translating(address: str, secrets: list[Secret]) -> Iterator[None]:
+    """Turn what the driver or the network raises into a `ServerError` without any of these secrets."""
+    try:
+        yield
+    except pymysql.Error as error:
+        raise _translated(address, error, secrets) from None  # its text may hold secrets, and a traceback shows it
+    except OSError as error:
+        raise faults.of_network(address, error) from error
+    except UnicodeError as error:
+        raise faults.StatementError(address, f"text that can't be sent or read: {error}") from error
+
+
+def _translated(address: str, error: pymysql.Error, secrets: list[Secret]) -> faults.ServerError:
+    number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    if isinstance(error, pymysql.InterfaceError) and not number:
+        return faults.LostError(address, "the session is closed")
+    message = hide(str(error.args[-1]) if error.args else "", secrets)
+    cause = getattr(error, "original_exception", None) or error.__context__
+    return faults.translated(address, number, message, cause if isinstance(cause, OSError) else None)

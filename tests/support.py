@@ -33,6 +33,7 @@ BUCKETS = (
     "primary_failed",
     "client_gone",
     "unrecorded",
+    "rejected",
 )
 
 
@@ -241,7 +242,7 @@ class Understudy:
 
 
 def bucket_sum(requests: Mapping[str, int]) -> int:
-    """How many requests are in a bucket; what was refused before it was a request (`rejected`) isn't among them."""
+    """How many requests are in a bucket."""
     return sum(requests[bucket] for bucket in BUCKETS)
 
 

@@ -73,6 +73,9 @@ class Heard(NamedTuple):
     def all(self, name: str) -> list[str]:
         return [value for key, value in self.fields if key.lower() == name.lower()]
 
+    def value(self, name: str) -> str:
+        return ", ".join(self.all(name))
+
     def one(self, name: str) -> str:
         (value,) = self.all(name)
         return value
@@ -299,7 +302,7 @@ async def read_chunks(reader: asyncio.StreamReader) -> tuple[bytes, bytes, bytes
         if not size:
             break
         piece = await reader.readexactly(size + 2)
-        assert piece.endswith(b"\r\n")
+        assert piece.endswith(b"\r\n"), (wire, line, piece)
         wire += piece
         payload += piece[:-2]
     trailers = bytearray()

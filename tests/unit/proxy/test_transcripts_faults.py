@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import time
 
 import pytest
 
@@ -330,16 +332,20 @@ async def test_a_client_that_takes_nothing_of_a_whole_answer_is_let_go(stage: St
 
 
 async def test_a_slow_client_that_takes_a_little_now_and_then_keeps_its_connection(stage: Stage) -> None:
-    stage.setting(timeouts={**QUICK, "client_idle": 200})
-    size = 6 << 20
+    stage.setting(timeouts={**QUICK, "client_idle": 300})
+    size = 4 << 20
     stage.stack("old", ok(b"x" * size))
-    async with stage.client(buffer_bytes=65536) as client:
+    async with stage.client(buffer_bytes=16384) as client:
+        (downstream,) = await until(lambda: stage.worker.clients)
+        kernel = downstream.transport.get_extra_info("socket")
+        kernel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)  # so that what is taken is seen at once
         await client.send(GET())
-        await soon(client.reader.readuntil(b"\r\n\r\n"))
-        got = 0
-        while got < size:
-            got += len(await soon(client.reader.read(600_000)))
-            await asyncio.sleep(0.02)
+        await client.answer_begins()
+        until_s, got = time.monotonic() + 1.0, 0
+        while time.monotonic() < until_s and got < size // 2:
+            got += len(await soon(client.reader.read(16384)))
+            await asyncio.sleep(0.01)
+        assert len(await soon(client.reader.readexactly(size - got))) == size - got
     await stage.settled(skipped=1)
 
 

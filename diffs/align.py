@@ -23,7 +23,8 @@ import msgspec
 from understudy.diffs.gaps import KEYS, Alignment, Gap, Indices
 
 _pack = msgspec.msgpack.Encoder(order="deterministic").encode
-_SCALARS = frozenset((str, bytes, bool, type(None)))
+_NAMES = frozenset((str, bytes, int))
+_SCALARS = frozenset((str, bytes, bool, int, type(None)))
 
 
 def fingerprint(member: Any) -> Hashable:
@@ -32,7 +33,7 @@ def fingerprint(member: Any) -> Hashable:
         return member  # type: ignore[no-any-return]
     try:
         return ("", _pack(member))
-    except UnicodeEncodeError:  # a lone surrogate has no UTF-8
+    except (UnicodeEncodeError, OverflowError):  # a lone surrogate has no UTF-8, a huge integer no msgpack
         return ("repr", repr(member))
 
 
@@ -95,7 +96,7 @@ def _names_rows(key: str, rows: Any, count: int) -> bool:
         if type(row) is not dict:
             return False
         value = row.get(key)
-        if type(value) is not str and type(value) is not bytes:
+        if type(value) not in _NAMES:
             return False
         seen.add(value)
     return len(seen) == count

@@ -10,7 +10,7 @@ from typing import Final
 from understudy.config import Compare
 from understudy.diffs.difference import Difference, excerpt
 from understudy.diffs.ignore import IgnoredPaths
-from understudy.diffs.lift import Lifted, lift
+from understudy.diffs.lift import Body, Lifted, lift, lift_both
 from understudy.diffs.walk import walk
 from understudy.exchange import Answer, Failure, Headers, Reply
 
@@ -94,20 +94,21 @@ def _compared(headers: Headers, rules: Rules) -> dict[str, str]:
 def _bodies(old: Reply, new: Reply, rules: Rules) -> list[Difference]:
     if old.digest or new.digest:
         return _digests(old, new)
-    before, after = _lifted(old), _lifted(new)
+    bodies = _body(old), _body(new)
+    before, after = lift_both(*bodies)
     if before.form != after.form:
         return _forms(before, after)
     try:
         found = _values(before, after, rules)
         if not found and before.form == "json" and old.body != new.body:
             # The text differs and the values don't: white space, the order of members, or a key that is repeated.
-            found = _values(_lifted(old, strict=True), _lifted(new, strict=True), rules)
+            found = _values(lift(*bodies[0], strict=True), lift(*bodies[1], strict=True), rules)
     except RecursionError:
         return [Difference("text", "text", _decoded(old), _decoded(new))]
     return found
 
 
-def _lifted(reply: Reply, strict: bool = False) -> Lifted:
+def _body(reply: Reply) -> Body:
     content_type = content_encoding = ""
     for name, value in reply.headers:  # one walk for both, and lower() only where the length fits
         size = len(name)
@@ -115,7 +116,7 @@ def _lifted(reply: Reply, strict: bool = False) -> Lifted:
             content_type = value
         elif size == 16 and name.lower() == "content-encoding":
             content_encoding = f"{content_encoding}, {value}" if content_encoding else value
-    return lift(reply.body, content_type, content_encoding, strict)
+    return Body(reply.body, content_type, content_encoding)
 
 
 def _decoded(reply: Reply) -> str:

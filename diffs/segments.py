@@ -26,7 +26,7 @@ from understudy.recording import HEAD, MAGIC, MAX_RECORD_BYTES, SegmentName, Sta
 
 log = logging.getLogger(__name__)
 
-CHUNK_BYTES: Final = 256 * 1024
+CHUNK_BYTES: Final = 64 * 1024  # what is read at once is decoded at once: more of it falls out of the cache again
 _EMPTY_FOR_S: Final = 60.0  # an unlocked segment without a record, this old, has no writer any more
 
 

@@ -17,6 +17,8 @@ from understudy.diffs.markup import Element
 MAX_DIFFERENCES: Final = 500  # of one pair of bodies; pages that have nothing in common need no list of it all
 _DECIMAL = re.compile(r"[+-]?\d{1,400}(\.\d{1,400})?([eE][+-]?\d{1,4})?", re.ASCII)
 
+_NUMBERS: Final = {int, bytes}
+
 _Place = tuple[str, Any, Any]
 
 
@@ -37,7 +39,7 @@ def walk(root: str, old: Any, new: Any) -> list[Difference]:
             break
         kind = type(a)
         if kind is not type(b):
-            found.append(Difference(path, "type", a, b))
+            found.append(Difference(path, _other_type(a, b), a, b))
         elif kind is dict:
             _members(path, a, b, found, stack)
         elif kind is list:
@@ -47,6 +49,17 @@ def walk(root: str, old: Any, new: Any) -> list[Difference]:
         elif a != b:
             found.append(Difference(path, _scalar_kind(a, b), a, b))
     return found
+
+
+def _other_type(a: Any, b: Any) -> Kind:
+    """The kind for values of two types; 1 and 1.0 are two of ours (int and bytes), and one of JSON's."""
+    if {type(a), type(b)} != _NUMBERS:
+        return "type"
+    return "number_text" if same_number(_number(a), _number(b)) else "value"
+
+
+def _number(value: int | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _scalar_kind(a: Any, b: Any) -> Kind:

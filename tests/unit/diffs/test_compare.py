@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from understudy.config import Compare
 from understudy.diffs.compare import Rules, compare
+from understudy.diffs.lift import Body, lift, lift_both
 from understudy.diffs.walk import walk
 from understudy.exchange import Answer, Failure, Headers, Reply
 
@@ -51,6 +52,13 @@ def changed(index: int, **members: object) -> list[dict[str, object]]:
         ({"a": None}, {"a": ""}, [("$.a", "type")]),
         (b'{"a":24.50}', b'{"a":24.5}', [("$.a", "number_text")]),
         (b'{"a":1e2}', b'{"a":100}', [("$.a", "number_text")]),
+        (b'{"a":1.0}', b'{"a":1}', [("$.a", "number_text")]),
+        (b'{"a":1.5}', b'{"a":1}', [("$.a", "value")]),
+        (b'{"a":1.0,"b":true}', b'{"a":1,"b":1}', [("$.a", "number_text"), ("$.b", "type")]),
+        (b'{"a":[1,true]}', b'{"a":[true,1]}', [("$.a", "order")]),
+        (b"[-0]", b"[0]", [("$[0]", "number_text")]),
+        (b"[%s]" % (b"1" * 5_000), b"[%s]" % (b"2" * 5_000), [("$[0]", "value")]),
+        (b'[%s,{"a":1},3]' % (b"1" * 50), b'[{"a":1},%s,4]' % (b"1" * 50), [("$", "order"), ("$[2]", "value")]),
         (b'{"a":"24.50"}', b'{"a":"24.5"}', [("$.a", "number_text")]),
         (b'{"a":0.1}', b'{"a":0.10000000000000000001}', [("$.a", "value")]),
         (b'{"a":"007"}', b'{"a":"7"}', [("$.a", "value")]),
@@ -249,6 +257,20 @@ def test_a_removed_row_is_one_missing_row(items: list[Any], data: st.DataObject)
     shorter = items[:index] + items[index + 1 :]
     assert [d.kind for d in walk("$", items, shorter)] == ["missing"]
     assert [d.kind for d in walk("$", shorter, items)] == ["extra"]
+
+
+plain = st.recursive(
+    st.none() | st.text(max_size=3) | st.integers(-2, 2) | st.sampled_from([0.5, 1.0, 1e20, 10**30]),
+    lambda x: st.lists(x, max_size=5) | st.dictionaries(st.text("ab", max_size=2), x, max_size=4),
+)
+
+
+@given(plain, plain)
+def test_both_ways_of_lifting_json_find_the_same(old: Any, new: Any) -> None:
+    bodies = [Body(json.dumps(value).encode(), "application/json", "") for value in (old, new)]
+    fast = walk("$", *(lifted.value for lifted in lift_both(*bodies)))
+    exact = walk("$", *(lift(*body).value for body in bodies))
+    assert [(d.path, d.kind) for d in fast] == [(d.path, d.kind) for d in exact]
 
 
 texts = st.text("abc", min_size=1, max_size=3)

@@ -87,7 +87,7 @@ def test_a_get_never_ramps(guarded: Running) -> None:
     assert call(guarded, "GET", "/ramp", Authorization=f"Bearer {TOKEN}")[0] == 405
 
 
-def test_prometheus_can_read_the_metrics(run: Run) -> None:
+def test_prometheus_can_read_the_metrics_and_a_person_the_status(run: Run) -> None:
     understudy = run()
     with Client(understudy.port) as client:
         client.get()
@@ -102,26 +102,18 @@ def test_prometheus_can_read_the_metrics(run: Run) -> None:
     (received,) = families["understudy_requests_received"].samples
     assert (received.name, received.value) == ("understudy_requests_received_total", 2)
     assert families["understudy_judged"].samples[0].value == 2
+    text = understudy.command("status")
+    assert "2 received, 0 in flight" in text
+    assert "judge: 2 judged, 0 waiting; mirrored: 100 %; workers: 1" in text
 
 
-def test_the_state_is_for_its_owner_alone(run: Run) -> None:
-    understudy = run()
-    state = understudy.folder / "state"
+def test_the_state_is_for_its_owner_alone(guarded: Running) -> None:
+    state = guarded.folder / "state"
     wait_until(lambda: (state / "diffs.sqlite").exists())
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [state, *state.iterdir()]}
     assert modes["state"] == modes["recordings"] == 0o700
     assert modes["control.sock"] == modes["handover.sock"] == modes["diffs.sqlite"] == 0o600
     assert all(mode & 0o077 == 0 for mode in modes.values()), modes
-
-
-def test_status_reads_well_for_a_person(run: Run) -> None:
-    understudy = run()
-    with Client(understudy.port) as client:
-        client.get()
-    understudy.settled(1)
-    text = understudy.command("status")
-    assert "1 received, 0 in flight" in text
-    assert "judge: 1 judged, 0 waiting; mirrored: 100 %; workers: 1" in text
 
 
 def test_no_control_address_leaves_the_socket(run: Run) -> None:

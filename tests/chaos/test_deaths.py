@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from running import Client, Later, Load, Reply, Run, Running, Stage, add_up, gone
+from running import Client, Later, Load, Reply, Run, Stage, add_up, gone
 from support import accepts, bucket_sum, wait_until
 
 
@@ -117,16 +117,3 @@ def test_workers_that_can_not_start_again_do_not_spin_and_come_back_when_they_ca
     assert "proxy.tls_cert: " in understudy.log
     shutil.move(aside, certificate)
     wait_until(lambda: understudy.status()["workers"][0]["ready"], 30, "the worker is back")
-
-
-def test_the_state_of_the_dead_is_told_while_they_are_replaced(run: Run) -> None:
-    understudy: Running = run()
-    with Client(understudy.port) as client:
-        for _ in range(5):
-            client.get()
-    understudy.settled(5)
-    worker = understudy.worker()
-    kill(worker)
-    understudy.replaced(worker)
-    requests = understudy.status()["requests"]
-    assert (requests["received"], requests["equal"]) == (5, 5)

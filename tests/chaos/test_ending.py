@@ -27,7 +27,7 @@ def health(running: Running) -> int:
             return error.code
 
 
-@pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "Ctrl-C"])
+@pytest.mark.parametrize("how", ["SIGTERM", "Ctrl-C"])
 def test_requests_in_flight_end_well_and_new_ones_are_refused(stage: Stage, run: Run, how: str) -> None:
     understudy = run()
     judge, pids = understudy.judge(), understudy.processes()
@@ -76,17 +76,7 @@ def test_told_twice_it_ends_at_once(stage: Stage, run: Run) -> None:
     assert isinstance(later.reply(), Exception)
 
 
-def test_idle_connections_do_not_hold_it_up(run: Run) -> None:
-    understudy = run(proxy={"drain_ms": 60_000})
-    with Client(understudy.port) as client:
-        assert client.get().status == 200
-        began = time.monotonic()
-        assert understudy.stop() == 0
-        assert time.monotonic() - began < 8
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_start_that_is_interrupted_ends_in_order(run: Run, number: int) -> None:
+def test_a_start_that_is_interrupted_ends_in_order(run: Run) -> None:
     understudy = run(start=False, proxy={"workers": 3})
     understudy.configure()
     import subprocess
@@ -98,15 +88,17 @@ def test_a_start_that_is_interrupted_ends_in_order(run: Run, number: int) -> Non
             [COMMAND, "run", "-c", understudy.file], stdout=log, stderr=log, start_new_session=True
         )
     pids = wait_until(lambda: pids if len(pids := understudy.processes()) > 1 else None) or []
-    os.killpg(understudy.process.pid, number)
+    os.killpg(understudy.process.pid, signal.SIGINT)
     assert understudy.wait() == 0
     gone(pids)
 
 
-def test_everything_recorded_is_judged_before_the_end(run: Run) -> None:
-    understudy = run()
+def test_everything_is_judged_before_the_end_and_idle_connections_do_not_hold_it_up(run: Run) -> None:
+    understudy = run(proxy={"drain_ms": 60_000})
     with Client(understudy.port) as client:
         for number in range(200):
             client.get(f"/different?{number}")
-    assert understudy.stop() == 0
+        began = time.monotonic()
+        assert understudy.stop() == 0
+        assert time.monotonic() - began < 8
     assert understudy.report()["totals"]["judged"] == 200

@@ -23,7 +23,7 @@ def judges(*all_of: Running) -> int:
     return found
 
 
-@pytest.mark.parametrize(("before", "after"), [(1, 1), (2, 1), (1, 2)])
+@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2)])
 def test_under_load_not_one_request_fails(run: Run, before: int, after: int) -> None:
     old = run(proxy={"workers": before})
     ports = {"listen": old.settings["proxy"]["listen"], "control": old.settings["proxy"]["control"]}
@@ -33,8 +33,8 @@ def test_under_load_not_one_request_fails(run: Run, before: int, after: int) -> 
         assert old.wait() == 0
         load.wait(200)
     assert load.errors == []
-    status = new.settled()
     received = int(old.log.partition("ended received=")[2].split()[0])
+    status = new.settled(load.served - received)
     assert received + status["requests"]["received"] == load.served
     wait_until(lambda: new.status()["judge"]["judged"] == load.served, what="the new judge goes on where the old was")
     assert judges(new) == 1

@@ -18,7 +18,8 @@ from understudy.diffs.classify import classify
 from understudy.diffs.compare import Rules, compare
 from understudy.diffs.difference import Difference
 from understudy.diffs.findings import Findings, KeptSample
-from understudy.diffs.judge import Judge, JudgeLock
+from understudy.diffs.judge import Judge
+from understudy.diffs.lock import JudgeLock
 from understudy.diffs.store import SqliteStore
 from understudy.errors import StoreError
 

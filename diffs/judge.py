@@ -6,7 +6,6 @@ It keeps its place in the store, in the transaction that stores the counts; it m
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import logging
 import os
@@ -15,13 +14,13 @@ import signal
 import sys
 import threading
 import time
-from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from understudy import logs
 from understudy.channel import BlockingChannel, settings_in, socket_from_environment
 from understudy.config import Settings
 from understudy.diffs.examine import Examiner
+from understudy.diffs.lock import JudgeLock
 from understudy.diffs.segments import Chunk, Position, Recordings
 from understudy.diffs.ship import Shipper, shipper
 from understudy.diffs.statistics import Minute
@@ -152,32 +151,6 @@ class Judge:
             self._ship.put("difference", events)
             if event := self._minute.event(time.time()):
                 self._ship.put("statistics", [event])
-
-
-class JudgeLock:
-    """Held by the one judge of a database; the kernel lets go of it when its holder dies."""
-
-    def __init__(self, database: Path) -> None:
-        self._path = database.with_name(database.name + ".lock")
-        self._file: BinaryIO | None = None
-
-    def acquire(self) -> bool:
-        """Take the lock; False where another judge has it."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            return False
-        self._file = file
-        return True
-
-    def release(self) -> None:
-        """Let another judge have it."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
 
 
 class _Process:

@@ -10,7 +10,8 @@ from typer.testing import CliRunner, Result
 from recorded import Recorder, equals, exchange, reply
 from understudy.diffs.commands import app
 from understudy.diffs.examine import sample_id
-from understudy.diffs.judge import Judge, JudgeLock
+from understudy.diffs.judge import Judge
+from understudy.diffs.lock import JudgeLock
 from understudy.diffs.store import SqliteStore
 from understudy.errors import NoSampleError, StoreError
 from understudy.exchange import Failure

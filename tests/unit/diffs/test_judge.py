@@ -20,7 +20,8 @@ from understudy.channel import FD_VARIABLE, decode, encode
 from understudy.config import Settings
 from understudy.diffs import examine
 from understudy.diffs.findings import Findings
-from understudy.diffs.judge import Judge, JudgeLock
+from understudy.diffs.judge import Judge
+from understudy.diffs.lock import JudgeLock
 from understudy.diffs.store import Batch, SqliteStore
 from understudy.errors import NoSampleError, StoreError
 from understudy.exchange import Failure

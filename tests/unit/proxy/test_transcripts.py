@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from conversation import CLOSE, GET, POST, Client, Heard, Stage, chunked, chunks, ok, reply, request, soon, until
+from understudy.proxy.downstream import Downstream
 
 
 async def test_the_client_gets_the_primarys_bytes_and_both_stacks_get_the_request(stage: Stage) -> None:
@@ -475,17 +476,25 @@ async def test_a_slow_client_holds_the_reading_from_the_primary(stage: Stage) ->
     assert stage.stacks["old"].connections == 1
 
 
-async def test_a_primary_connection_goes_back_reading_when_its_last_piece_held_it(stage: Stage) -> None:
+async def test_a_primary_connection_goes_back_reading_when_its_last_piece_held_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A reply's end may be what fills the client's buffer: the next request must not find a deaf connection."""
+    pass_on = Downstream.continue_answer
+
+    def pass_on_and_fill(self: Downstream, wire: bytes, payload: bytes) -> None:
+        pass_on(self, wire, payload)
+        self.pause_writing()
+        self.worker.loop.call_soon(self.resume_writing)
+
+    monkeypatch.setattr(Downstream, "continue_answer", pass_on_and_fill)
     go_on = asyncio.Event()
     old = stage.stack("old", (ok(b"abcdef")[:-3], go_on, b"def"), ok(b"next"))
     async with stage.client() as client:
         await client.send(GET())
-        await until(lambda: old.heard)
-        (downstream,) = stage.worker.clients
-        downstream.transport.set_write_buffer_limits(high=0)
+        assert await client.exactly(len(ok(b"abcdef")) - 3)
         go_on.set()
-        assert (await client.answer()).body == b"abcdef"
+        assert await client.exactly(3) == b"def"
         assert (await client.ask(GET())).body == b"next"
     assert old.connections == 1
 

@@ -184,7 +184,7 @@ def place(row: PlaceRow, narrow: bool = False) -> Text:
     return text
 
 
-def example(kind: str, old: str, new: str, limit: int = 60) -> Text:
+def example(kind: str, old: str, new: str, limit: int = 42) -> Text:
     """`old → new`, with what is absent said in words."""
     text = Text()
     text.append("(absent)" if kind == "extra" else _shortened(old, limit), "red")

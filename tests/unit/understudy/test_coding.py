@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import gzip
 import zlib
 
@@ -81,7 +82,5 @@ def test_an_empty_body_needs_no_decoding() -> None:
 
 @given(st.binary(max_size=200), st.sampled_from([*CODINGS, "gzip, br"]))
 def test_any_bytes_are_decoded_or_refused(body: bytes, header: str) -> None:
-    try:
+    with contextlib.suppress(CodingError):
         decode(body, header, 10_000)
-    except CodingError:
-        pass

@@ -219,7 +219,7 @@ class _Choice:
     def _with_room(self, shape: Shape, under: str) -> tuple[Shape, str]:
         """The shape with one of the full server's replicas moved to where there is room for it."""
         fit = [name for name in self.old if name != under and not self._unfit(name)]
-        fit.sort(key=self._fitness)
+        fit.sort(key=lambda name: (name == self.root, self.tree.shape.level(name), self._fitness(name)))
         movable = [name for name in shape.children(under) if name in self.old]
         for name in sorted(movable, key=lambda name: (len(list(shape.below(name))), name)):
             for other in fit:

@@ -149,14 +149,17 @@ def _circumstances(limits: Limits, reserved: int, levels: int | None) -> str:
 
 def _impossible(readers: int, most: int, limits: Limits, reserved: int, levels: int | None) -> ImpossibleError:
     about = ""
+    nearest = (
+        f"the nearest that is possible is readers = {most}" if most else "the nearest is a new source without replicas"
+    )
     if most:
         full = need(most, limits, reserved, levels)
         about = f" ({full.servers} replicas, {full.feeders} of them only feed)" if full.feeders else ""
     return ImpossibleError(
         f"{readers} readers are not possible under {limits}{_circumstances(limits, reserved, levels)}: "
         f"{most} are the most{about}",
-        f"the nearest that is possible is readers = {most}; a larger instance or provisioned IOPS may serve as much, "
-        "and other limits can be set where the servers are your own",
+        f"{nearest}; a larger instance or provisioned IOPS may serve as much, and other limits can be set where the "
+        "servers are your own",
     )
 
 

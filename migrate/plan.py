@@ -20,11 +20,12 @@ from understudy.migrate.goal import Wish, goal_of
 from understudy.migrate.layout import Need
 from understudy.migrate.limits import Limits, Rule, violations
 from understudy.migrate.sight import fingerprint, moved, sight
-from understudy.migrate.step import Step, apply
+from understudy.migrate.step import Kind, Step, apply
 from understudy.migrate.topology import Tree, grow
 from understudy.migrate.ways import way
 
 FORMAT = 1
+PLAN_AGAIN = "`understudy migrate plan` writes a new one"
 
 
 class PlanError(UnderstudyError):
@@ -91,15 +92,14 @@ def encode(plan: Plan) -> bytes:
 
 def decode(content: bytes, name: str) -> Plan:
     """A plan from its file's content; `name` is for the message. Raises PlanError."""
-    hint = "`understudy migrate plan` writes a new one"
     try:
         plan = msgspec.json.decode(content, type=Plan)
     except msgspec.DecodeError as error:  # a ValidationError is one
-        raise PlanError(f"{name}: not a plan: {error}", hint) from None
+        raise PlanError(f"{name}: not a plan: {error}", PLAN_AGAIN) from None
     if plan.format != FORMAT:
-        raise PlanError(f"{name}: a plan of format {plan.format}; this Understudy knows {FORMAT}", hint)
+        raise PlanError(f"{name}: a plan of format {plan.format}; this Understudy knows {FORMAT}", PLAN_AGAIN)
     if plan.saw != fingerprint(sight(plan.before())):
-        raise PlanError(f"{name}: the plan has been changed: its facts and its digest don't agree", hint)
+        raise PlanError(f"{name}: the plan has been changed: its facts and its digest don't agree", PLAN_AGAIN)
     _require_legal(plan, name)
     return plan
 
@@ -127,12 +127,23 @@ def _require_legal(plan: Plan, name: str) -> None:
     """A plan that was changed by hand may break the limits on the way, or speak of servers that are not there."""
     tree, heads = plan.before(), (plan.new_source,)
     for step in plan.steps:
-        try:
-            tree = apply(tree, step)
-        except KeyError as missing:
-            raise PlanError(f"{name}: step {step.number} ({step.title}): {missing} is not there by then") from None
-        broken = next(
-            (found for found in violations(tree, plan.limits, heads) if found.rule is not Rule.RETENTION), None
-        )
-        if broken:
-            raise PlanError(f"{name}: step {step.number} ({step.title}) would break the limits: {broken.reason}")
+        place = f"{name}: step {step.number} ({step.title})"
+        if reason := _nonsense(tree, step):
+            raise PlanError(f"{place}: {reason}", PLAN_AGAIN)
+        tree = apply(tree, step)
+        for broken in violations(tree, plan.limits, heads):
+            if broken.rule is not Rule.RETENTION:
+                raise PlanError(f"{place} would break the limits: {broken.reason}", PLAN_AGAIN)
+
+
+def _nonsense(tree: Tree, step: Step) -> str:
+    """Why a step can't be taken on this tree at all; empty where it can."""
+    shape = tree.shape
+    if step.kind in (Kind.ATTACH, Kind.MOVE):
+        if step.under not in shape:
+            return f"{step.under} is not there by then"
+        if step.server == step.under or step.server in shape.above(step.under):
+            return f"{step.under} follows it"
+    elif step.kind in (Kind.DETACH, Kind.RETENTION) and step.server not in shape:
+        return f"{step.server} is not there by then"
+    return ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from functools import total_ordering
 
 from msgspec import Struct
 
@@ -18,7 +17,6 @@ class Flavour(StrEnum):
     MARIADB = "mariadb"
 
 
-@total_ordering
 class Version(Struct, frozen=True):
     """A server's flavour and version. Ordered within a flavour; comparing across flavours is a TypeError."""
 
@@ -40,10 +38,24 @@ class Version(Struct, frozen=True):
         name = "MariaDB" if self.flavour is Flavour.MARIADB else "MySQL"
         return f"{name} {'.'.join(map(str, self.numbers))}"
 
+    # functools.total_ordering takes a Struct's own comparisons for meant ones, and adds none
+
     def __lt__(self, other: Version) -> bool:
+        return self.numbers < self._comparable(other)
+
+    def __le__(self, other: Version) -> bool:
+        return self.numbers <= self._comparable(other)
+
+    def __gt__(self, other: Version) -> bool:
+        return self.numbers > self._comparable(other)
+
+    def __ge__(self, other: Version) -> bool:
+        return self.numbers >= self._comparable(other)
+
+    def _comparable(self, other: Version) -> tuple[int, int, int]:
         if self.flavour is not other.flavour:
             raise TypeError(f"{self} and {other} can't be compared: the flavours differ")
-        return self.numbers < other.numbers
+        return other.numbers
 
     def is_mysql(self, *at_least: int) -> bool:
         """Whether it is MySQL, of at least this version where one is given."""

@@ -2,7 +2,7 @@
 
 Putting a server straight to its final place never takes room that another needs at the end, so that is tried first,
 from the top down. Where it gets stuck (two full sources that exchange a replica, say), a server has to wait elsewhere
-for a while: then a bounded search for the fewest changes decides.
+for a while: then a bounded search decides, which always goes on from the shape with the fewest servers misplaced.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ def _straight(shape: Shape, goal: Shape, limits: Limits, heads: Collection[str])
 
 
 def _search(start: Shape, goal: Shape, limits: Limits, heads: Collection[str], may_follow: MayFollow) -> list[Change]:
-    """A* over shapes: what has been done, plus one change for each server that is still misplaced."""
+    """Best first: from the shape with the fewest servers misplaced, and then the fewest changes so far."""
     order = count()
     waiting: list[tuple[int, int, int, Shape, list[Change]]] = [(0, 0, next(order), start, [])]
     seen = {_key(start)}
-    while waiting:
+    while waiting and len(seen) < MOST_SHAPES:
         *_, shape, done = heappop(waiting)
         misplaced = _misplaced(shape, goal)
         if not misplaced:
@@ -75,10 +75,9 @@ def _search(start: Shape, goal: Shape, limits: Limits, heads: Collection[str], m
             if not _is_legal(shape, change, limits, heads):
                 continue
             then = shape.placed(change.server, change.under)
-            if (key := _key(then)) not in seen and len(seen) < MOST_SHAPES:
+            if (key := _key(then)) not in seen:
                 seen.add(key)
-                left = len(_misplaced(then, goal))
-                heappush(waiting, (len(done) + 1 + left, left, next(order), then, [*done, change]))
+                heappush(waiting, (len(_misplaced(then, goal)), len(done) + 1, next(order), then, [*done, change]))
     raise NoWayError(
         f"the wanted tree is within {limits}, but no order of changes was found that is within them at every moment",
         "name one more old replica with room, or allow more for the time of the change, and plan again",

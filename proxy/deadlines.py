@@ -55,5 +55,8 @@ class Deadlines(Generic[T]):
             self._expire(item)
         return False
 
+    def __contains__(self, item: T) -> bool:
+        return item in self._due
+
     def __len__(self) -> int:
         return len(self._due)

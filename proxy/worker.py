@@ -46,6 +46,7 @@ log = logging.getLogger(__name__)
 
 SWEEP_S = 0.05
 LINGER_S = 1.0
+FIRST_REQUEST_S = 1.0  # how long a connection without a request is waited for while draining
 CAPTURED_BYTES = 64 << 20  # what all captures of bodies in pieces may hold; beyond it they go by digest
 
 
@@ -153,16 +154,27 @@ class Worker:
         return [self.primary, *(shadow.pool for shadow in self.mirror.shadows.values())]
 
     def stop_accepting(self) -> None:
-        """Leave new connections to whoever else holds the listening sockets; close those without a request."""
+        """Leave new connections to whoever else holds the listening sockets; close those that wait for nothing.
+
+        A client that has connected this moment is about to ask, and would take the end of its connection for a
+        failure: it has a while to do so, as has one whose head is on its way.
+        """
         self.draining = True
         for server in self._servers:
             server.close()
+        for client in list(self.clients):
+            if client not in self.head_timer:
+                client.drain()
+        self.loop.call_later(FIRST_REQUEST_S, self._drain_late_ones)
+
+    def _drain_late_ones(self) -> None:
         for client in list(self.clients):
             client.drain()
 
     async def drain(self, within_s: float) -> None:
         """Let requests in flight end, for a bounded time, and write down what is known."""
         self.stop_accepting()
+        await asyncio.sleep(SWEEP_S)  # what was accepted last is not among the clients before the loop has turned
         deadline = time.monotonic() + within_s
         await self._until(lambda: not self.clients and not self.tunnels, deadline)
         shadows_until = min(deadline, time.monotonic() + self.shadow_timeout_s)

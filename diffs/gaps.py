@@ -94,8 +94,8 @@ class Gap:
 
 def _likeness(a: Any, b: Any) -> float:
     """From 0 (nothing alike) to 1, at a glance: one level deep."""
-    if type(a) is not type(b):
-        return 0.0
+    if type(a) is not type(b):  # numbers are int or bytes: see `lift`
+        return 0.1 if type(a) in (int, bytes) and type(b) in (int, bytes) else 0.0
     if type(a) is dict:
         common = a.keys() & b.keys()
         same = sum(1 for key in common if a[key] == b[key])

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from understudy.config import Compare
@@ -266,6 +266,7 @@ plain = st.recursive(
 
 
 @given(plain, plain)
+@example([0.5], [None, 0])
 def test_both_ways_of_lifting_json_find_the_same(old: Any, new: Any) -> None:
     bodies = [Body(json.dumps(value).encode(), "application/json", "") for value in (old, new)]
     fast = walk("$", *(lifted.value for lifted in lift_both(*bodies)))

@@ -415,7 +415,7 @@ def read_reply(raw: bytes, comparable: Comparable) -> ReplyHead:
     lines = [b"HTTP/1.1" + raw[8:line_end]]
     for came, name in zip(raw[line_end + 2 : -4].split(b"\r\n"), names, strict=False):
         if (name not in HOP_BY_HOP and name not in nominated) or (length == CHUNKED and name == b"transfer-encoding"):
-            lines.append(came)  # noqa: PERF401
+            lines.append(came)
     lines.append(b"")
     sent_on = b"\r\n".join(lines)
     return ReplyHead(

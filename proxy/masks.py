@@ -12,6 +12,8 @@ import re
 from typing import Final
 from urllib.parse import unquote_plus
 
+from ahocorasick_rs import BytesAhoCorasick
+
 from understudy.coding import decode
 from understudy.config import ALWAYS_MASKED, Masks
 from understudy.errors import CodingError
@@ -28,6 +30,11 @@ _TARGET_KEY: Final = re.compile(r"(?:^|[?&;#])([^=&;#?\s]{1,200})=")
 _TARGET_END: Final = re.compile(r"[&\s]")
 _FORM_END: Final = re.compile(r"&")
 _TEXT_KEY: Final = re.compile(r"""(?:^|[?&;#\s"'<])([^=&;#?\s"'<>]{1,200})=""")
+_REST_OF_KEY: Final = re.compile(r"""[^=&;#?\s"'<>]{1,200}=""")
+_NO_KEY: Final = frozenset("=&;#?\"'<> \t\r\n\v\f")
+_BEFORE_KEY: Final = frozenset("?&;#\"'< \t\r\n\v\f")
+_ESCAPED_LETTERS: Final = (b"\\u004", b"\\u005", b"\\u006", b"\\u007")
+_MAX_KEY: Final = 200
 _TEXT_END: Final = re.compile(r"""[&\s"'<>]""")
 _NAME_PARTS: Final = re.compile(r"[\[\].]+")
 _BOUNDARY: Final = re.compile(r"""(?i)boundary=(?:"([^"]+)"|([^";,\s]+))""")
@@ -43,7 +50,10 @@ class Masker:
         self._key = hashlib.blake2b(key, digest_size=32).digest()
         self._headers = frozenset(name.lower() for name in (*ALWAYS_MASKED, *masks.headers))
         self._patterns = [re.compile(pattern) for pattern in masks.patterns]
-        self._needles = _by_rarest_byte(_shortest([name.lower().encode() for name in masks.fields if name]))
+        needles = _shortest([name.lower().encode() for name in masks.fields if name])
+        # One pass over 1 KB for ten names takes 3 µs; ten searches take 11 µs, a regular expression of them 8 µs.
+        self._needles = BytesAhoCorasick(needles) if needles else None
+        self._longest = max(map(len, masks.fields), default=0)
         self._names = frozenset(name.lower() for name in masks.fields if name)
         plain = "|".join(map(re.escape, self._names)) or r"(?!)"
         escaped = "|".join("".join(map(_maybe_escaped, name)) for name in self._names) or r"(?!)"
@@ -87,15 +97,20 @@ class Masker:
         if "charset=utf-16" in kind or "charset=utf-32" in kind:
             return None
         is_form = "x-www-form-urlencoded" in kind  # small, and the only place where names are percent-encoded
-        if not self._patterns and not is_form and not self._may_hold_fields(plain):
+        lower = plain.lower()
+        places = [start for _, start, _ in self._needles.find_matches_as_indexes(lower)] if self._needles else []
+        escaped = b"\\u00" in plain and any(letter in plain for letter in _ESCAPED_LETTERS)
+        if not (places or escaped or is_form or self._patterns):
             return body
         text = plain.decode("utf-8", "surrogateescape")
         if is_form:
             masked = self._pairs(text, _TARGET_KEY, _FORM_END)
         elif kind.startswith("multipart/"):
             masked = self._multipart(text, content_type)
-        else:
+        elif escaped:
             masked = self._pairs(self._members(text), _TEXT_KEY, _TEXT_END)
+        else:
+            masked = self._around(text, places if plain.isascii() else _offsets(plain, places))
         masked = self._by_patterns(masked)
         return body if masked == text else masked.encode("utf-8", "surrogateescape")
 
@@ -104,19 +119,52 @@ class Masker:
         masked = self.body(body, first_header(headers, "content-type"), first_header(headers, "content-encoding"))
         return (headers, body) if masked is body else (without_encoding(headers), masked or b"")
 
-    def _may_hold_fields(self, plain: bytes) -> bool:
-        # Measured on 1 KB of JSON: a search for each of ten names 11 µs, for the alternation of them 8 µs, but for a
-        # single byte 0.05 µs, and the rarest byte of most names is absent from most small bodies.
-        lower = plain.lower()
-        for byte, needles in self._needles:
-            if byte in lower:
-                for needle in needles:
-                    if needle in lower:
-                        return True
-        return b"\\" in lower and b"\\u00" in lower  # names may be escaped, and hardly any body has a backslash
+    def _around(self, text: str, places: list[int]) -> str:
+        """Mask the members and pairs whose names have something at `places`.
+
+        Nearly every page says "token" or "password" somewhere: looking closely at those places only takes a hundredth of
+        the time that expressions over the whole text take, and users wait meanwhile.
+        """
+        pieces, done = [], 0
+        for at in places:
+            if at < done:
+                continue
+            start, end, quote = self._member_at(text, at) or self._pair_at(text, at) or (0, 0, "")
+            if end > start:
+                pieces += [text[done:start], quote, self.value(text[start:end]), quote]
+                done = end
+        return "".join([*pieces, text[done:]])
+
+    def _member_at(self, text: str, at: int) -> tuple[int, int, str] | None:
+        """Bounds and quote of the value of the JSON member in whose name `at` is, where it is a secret one's."""
+        quote_at = text.rfind('"', max(0, at - self._longest), at)
+        if quote_at < 0:
+            return None
+        while quote_at and text[quote_at - 1] == "\\":
+            quote_at -= 1
+        member = self._member.match(text, quote_at)
+        if member is None or member.end() < at:
+            return None
+        quote = member[1] + '"'
+        return member.end(), _end_of_value(text, member.end(), quote), quote
+
+    def _pair_at(self, text: str, at: int) -> tuple[int, int, str] | None:
+        """Bounds of the value of the name=value pair in whose name `at` is, where it is a secret one's."""
+        rest = _REST_OF_KEY.match(text, at)
+        if rest is None:
+            return None
+        first = at
+        while first and at - first < _MAX_KEY and text[first - 1] not in _NO_KEY:
+            first -= 1
+        if (first and text[first - 1] not in _BEFORE_KEY) or not self._is_secret(text[first : rest.end() - 1]):
+            return None
+        after = _TEXT_END.search(text, rest.end())
+        return rest.end(), after.start() if after else len(text), ""
 
     def _is_secret(self, name: str) -> bool:
         """Whether a pair's name is one to mask, or has it for a part: user[password], login.password."""
+        if name.isalnum():  # as most are: nothing to decode, no parts
+            return name.lower() in self._names
         name = unquote_plus(name).lower()
         return name in self._names or not self._names.isdisjoint(_NAME_PARTS.split(name))
 
@@ -198,16 +246,14 @@ def without_encoding(headers: Headers) -> Headers:
     return tuple(header for header in headers if header[0].lower() != "content-encoding")
 
 
-_FREQUENT: Final = b"etaoinshrdlcumwfgypbvkjxqz"  # English letters, the most frequent first
-
-
-def _by_rarest_byte(names: list[bytes]) -> list[tuple[bytes, list[bytes]]]:
-    """The names under the byte of theirs that is least likely to stand in a body."""
-    found: dict[bytes, list[bytes]] = {}
-    for name in names:
-        rarest = max(range(len(name)), key=lambda at: _FREQUENT.find(name[at]) % 64)  # not a letter: rarer than any
-        found.setdefault(name[rarest : rarest + 1], []).append(name)
-    return list(found.items())
+def _offsets(plain: bytes, places: list[int]) -> list[int]:
+    """Places among bytes as places in the text they are decoded to; each is before an ASCII letter."""
+    found, length, done = [], 0, 0
+    for place in places:
+        length += len(plain[done:place].decode("utf-8", "surrogateescape"))
+        done = place
+        found.append(length)
+    return found
 
 
 def _shortest(names: list[bytes]) -> list[bytes]:

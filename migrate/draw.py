@@ -7,6 +7,7 @@ control characters, which a terminal would obey: they are replaced.
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -77,10 +78,10 @@ def changes(before: Tree, after: Tree) -> dict[str, str]:
     return said
 
 
-def structure(tree: Tree) -> dict[str, object]:
+def structure(tree: Tree) -> dict[str, Any]:
     """The trees, nested as they are, and what is odd about them, fit for JSON."""
 
-    def branch(name: str) -> dict[str, object]:
+    def branch(name: str) -> dict[str, Any]:
         said = msgspec.to_builtins(describe(tree, name))
         return {
             **said,

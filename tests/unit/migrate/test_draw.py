@@ -1,0 +1,224 @@
+"""The tree in a terminal, as a picture, as data: all of it is said, within the width, in any terminal."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from replicas import NEW, at, server, tree_of
+from understudy.migrate import draw, pictures
+from understudy.migrate.describe import State, describe, duration, lines
+from understudy.migrate.topology import Tree, grow
+
+
+def picture() -> Tree:
+    broken = {
+        "applying": False,
+        "error": "Duplicate entry '17' for key\n'PRIMARY'",
+        "error_number": 1062,
+        "lag_s": None,
+    }
+    return grow(
+        [
+            server("old", reported_replicas=("10.0.0.9:3306",)),
+            server("old-1", "old"),
+            server("old-2", "old", known_as=("10.0.0.3:3306",)),
+            server("new", "10.0.0.3", version=NEW, super_read_only=True, channel={"lag_s": 75.2}),
+            server("new-1", "new", version=NEW, channel=broken),
+        ]
+    )
+
+
+WIDE = """
+server                  version       role          lag      threads          writes
+old:3306                MySQL 5.6.51  source                                  writable
+├── old-1:3306          MySQL 5.6.51  replica       0 s      running          read-only
+├── old-2:3306          MySQL 5.6.51  intermediate  0 s      running          read-only
+│   │   also known as 10.0.0.3:3306
+│   └── new:3306        MySQL 9.7.0   intermediate  75 s     running          super-read-only
+│       └── new-1:3306  MySQL 9.7.0   replica       unknown  applier stopped  read-only
+│               ✗ error 1062: Duplicate entry '17' for key 'PRIMARY'
+└── 10.0.0.9:3306       not seen      replica
+        ✗ named by old:3306 as its replica
+"""
+
+NARROW = """
+old:3306
+│   MySQL 5.6.51, source, writable
+├── old-1:3306
+│       MySQL 5.6.51, replica, lag 0 s,
+│       running, read-only
+├── old-2:3306
+│   │   MySQL 5.6.51, intermediate, lag
+│   │   0 s, running, read-only
+│   │   also known as 10.0.0.3:3306
+│   └── new:3306
+│       │   MySQL 9.7.0, intermediate,
+│       │   lag 75 s, running,
+│       │   super-read-only
+│       └── new-1:3306
+│               MySQL 9.7.0, replica,
+│               lag unknown, applier
+│               stopped, read-only
+│               ✗ error 1062: Duplicate
+│                 entry '17' for key
+│                 'PRIMARY'
+└── 10.0.0.9:3306
+        not seen, replica
+        ✗ named by old:3306 as its
+          replica
+"""
+
+
+def test_a_tree_is_drawn_in_columns_where_there_is_room() -> None:
+    assert draw.text(picture(), width=100) == WIDE.strip()
+
+
+def test_in_a_narrow_terminal_what_is_said_stands_beneath_the_name() -> None:
+    assert draw.text(picture(), width=40) == NARROW.strip()
+
+
+def test_a_terminal_that_knows_only_ascii_gets_ascii() -> None:
+    text = draw.text(picture(), ascii_only=True)
+    assert text.isascii()
+    assert "|   `-- new:3306" in text
+    assert "! error 1062" in text
+
+
+def test_what_a_server_says_can_not_command_the_terminal() -> None:
+    tree = tree_of({"a": "", "b": "a"}, {"b": {"channel": {"error": "\x1b[2J\x07 boom\r\n"}}})
+    assert "\x1b" not in draw.text(tree)
+    assert "\x07" not in draw.text(tree)
+    assert "boom" in draw.text(tree)
+
+
+def test_what_is_odd_is_told_beneath_the_tree() -> None:
+    text = draw.text(tree_of({"a": "b", "b": "a"}, {"a": {"read_only": False}}))
+    assert "a:3306 and b:3306 are co-sources" in text
+    assert "hint: stop replication" in text
+    assert "follows b:3306, which is beneath it" in text
+
+
+def test_before_and_after_are_drawn_with_what_changes() -> None:
+    before = tree_of({"a": "", "b": "a", "c": "b", "n": ""})
+    after = before.placed(before.servers["c:3306"], "a:3306").placed(before.servers["n:3306"], "c:3306")
+    after = after.placed(msgspec.structs.replace(server("m"), version=None, channels=()), "n:3306")
+    assert draw.changes(before, after) == {"c:3306": "moved from b:3306", "n:3306": "new", "m:3306": "new"}
+    text = draw.before_and_after(before, after)
+    assert text.startswith("Now:\n")
+    assert "\nThen:\n" in text
+    assert "moved from b:3306" in text
+    assert "not built yet" in text
+
+
+NAMES = ["a", "database-with-a-long-name.eu-west-1.example", "c", "d", "ü"]
+
+
+@given(
+    sources=st.dictionaries(st.sampled_from(NAMES), st.sampled_from(["", *NAMES]), min_size=1),
+    error=st.text(max_size=80),
+    width=st.integers(10, 160),
+    ascii_only=st.booleans(),
+)
+def test_whatever_the_tree_every_server_is_drawn_and_no_line_is_too_wide(
+    sources: dict[str, str], error: str, width: int, ascii_only: bool
+) -> None:
+    tree = tree_of(sources, {name: {"channel": {"error": error}} for name in sources if sources[name]})
+    text = draw.text(tree, width=width, ascii_only=ascii_only)
+    assert all(len(line) <= max(width, draw.NARROWEST) for line in text.splitlines())
+    if width > 80 and not ascii_only:
+        assert all(name in text for name in tree.servers)
+    assert json.loads(json.dumps(draw.structure(tree)))["trees"]
+    root = ET.fromstring(pictures.svg(tree))
+    assert len(root.findall("{*}g")) == len(tree.servers)
+    assert pictures.dot(tree).count("[label=") == len(tree.servers)
+
+
+def test_as_data_a_tree_is_nested_as_it_is() -> None:
+    data = draw.structure(picture())
+    (old,) = data["trees"]
+    assert [replica["address"] for replica in old["replicas"]] == ["old-1:3306", "old-2:3306", "10.0.0.9:3306"]
+    new = old["replicas"][1]["replicas"][0]
+    assert (new["level"], new["version"], new["lag"], new["server"]["super_read_only"]) == (
+        2,
+        "MySQL 9.7.0",
+        "75 s",
+        True,
+    )
+    assert [odd["kind"] for odd in data["oddities"]] == ["unreachable"]
+
+
+def test_the_states_of_servers_are_told_apart() -> None:
+    assert {line.address.removesuffix(":3306"): line.state for line in lines(picture())} == {
+        "old": State.GOOD,
+        "old-1": State.GOOD,
+        "old-2": State.GOOD,
+        "new": State.WARNING,
+        "new-1": State.BROKEN,
+        "10.0.0.9": State.UNSEEN,
+    }
+
+
+@pytest.mark.parametrize(
+    ("channel", "lag", "threads"),
+    [
+        ({"lag_s": 0.25}, "0.25 s", "running"),
+        ({"lag_s": None}, "unknown", "running"),
+        ({"lag_s": 3700.0, "delay_s": 3600}, "1 h 2 min (delayed 1 h)", "running"),
+        ({"receiving": False}, "0 s", "receiver stopped"),
+        ({"receiving": False, "applying": False}, "0 s", "stopped"),
+    ],
+)
+def test_lag_and_threads_are_said_in_words(channel: dict[str, object], lag: str, threads: str) -> None:
+    line = describe(tree_of({"a": "", "b": "a"}, {"b": {"channel": channel}}), at("b"))
+    assert (line.lag, line.threads) == (lag, threads)
+
+
+def test_filters_are_told() -> None:
+    tree = tree_of({"a": "", "b": "a"}, {"b": {"channel": {"filters": ("Replicate_Do_DB: shop",)}}})
+    assert describe(tree, at("b")).trouble == ("replicates in part only: Replicate_Do_DB: shop",)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0 s"), (9.87, "9.87 s"), (50, "50 s"), (119, "119 s"), (180, "3 min"), (7500, "2 h 5 min")],
+)
+def test_seconds_are_said_as_people_say_them(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
+
+
+# --- pictures
+
+
+def test_a_picture_says_what_the_drawing_says_and_loads_nothing() -> None:
+    text = pictures.svg(picture(), title="<shop>", notes={"old-1:3306": "moves & stays"})
+    said = " ".join(ET.fromstring(text).itertext())
+    for words in ("<shop>", "old-1:3306", "MySQL 9.7.0 · intermediate", "error 1062", "moves & stays", "not seen"):
+        assert words in said
+    assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_cards_do_not_overlap() -> None:
+    sources = {"a": "", "b": "a", "c": "a", "d": "b", "e": "b", "f": "d", "g": "c", "h": "", "i": "h"}
+    cards = list(pictures._placed(tree_of(sources), {}).values())
+    for index, one in enumerate(cards):
+        for other in cards[index + 1 :]:
+            apart = one.y + one.height <= other.y or other.y + other.height <= one.y
+            assert one.x != other.x or apart, (one.line.address, other.line.address)
+
+
+def test_long_host_names_are_shortened_in_their_middle() -> None:
+    text = pictures.svg(tree_of({"database-with-a-long-name.eu-west-1.example": ""}))
+    assert "database-with-a-l…ample:3306" in text
+
+
+def test_graphviz_gets_every_server_every_link_and_every_loop() -> None:
+    text = pictures.dot(tree_of({"a": "b", "b": "a", 'c"\\': "a"}, {"a": {"read_only": False}}))
+    assert '"a:3306" -> "b:3306";' in text
+    assert '"b:3306" -> "a:3306" [style=dashed];' in text
+    assert '"a:3306" -> "c\\"\\\\:3306";' in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -46,7 +47,7 @@ def report(config: Config = DEFAULT, as_json: Json = False) -> None:
         if as_json:
             _print_json(reports.as_json(findings))
         else:
-            reports.report(findings, _console())
+            reports.report(findings, _console(), "" if config == DEFAULT else f" -c {shlex.quote(str(config))}")
     finally:
         findings.close()
 

@@ -51,8 +51,8 @@ def as_dict(row: PlaceRow) -> dict[str, Any]:
     return fields
 
 
-def report(findings: Findings, console: Console) -> None:
-    """Print the report."""
+def report(findings: Findings, console: Console, option: str = "") -> None:
+    """Print the report; `option` names the settings file in the commands that it suggests."""
     totals, endpoints, places = findings.totals(), findings.endpoints(), findings.places()
     console.print(summary(totals))
     if not totals["judged"]:
@@ -70,7 +70,7 @@ def report(findings: Findings, console: Console) -> None:
         console.print()
         console.print(meanings({row.name for row in places[:MAX_PLACES]}))
     console.print()
-    console.print(hints(totals, endpoints, places))
+    console.print(hints(totals, endpoints, places, option))
 
 
 def summary(totals: dict[str, int]) -> Text:
@@ -209,15 +209,15 @@ def meanings(names: set[str]) -> Text:
     return text
 
 
-def hints(totals: dict[str, int], endpoints: list[EndpointRow], places: list[PlaceRow]) -> Text:
+def hints(totals: dict[str, int], endpoints: list[EndpointRow], places: list[PlaceRow], option: str = "") -> Text:
     """What to do next."""
     lines = []
     blamed = [row for row in places if not row.is_forgiven]
     shown = next((row for row in blamed if row.samples), None)
     if shown:
-        lines.append(f"understudy diffs show {shown.samples[0]}   both answers side by side")
+        lines.append(f"understudy diffs show {shown.samples[0]}{option}   both answers side by side")
     if len(places) > MAX_PLACES:
-        lines.append("understudy diffs list --endpoint NAME --kind KIND   the differences one by one")
+        lines.append(f"understudy diffs list{option} --endpoint NAME --kind KIND   the differences one by one")
     if any(row.is_forgiven and row.name != "settled" for row in places):
         lines.append("what is noise on every stack can be left out: compare.ignore_paths in the settings, then SIGHUP")
     if any(row.slower for row in endpoints):

@@ -122,8 +122,8 @@ class Masker:
     def _around(self, text: str, places: list[int]) -> str:
         """Mask the members and pairs whose names have something at `places`.
 
-        Nearly every page says "token" or "password" somewhere: looking closely at those places only takes a hundredth of
-        the time that expressions over the whole text take, and users wait meanwhile.
+        Nearly every page says "token" or "password" somewhere. Looking closely at those places takes a tenth of the
+        time that expressions over the whole text take, and users wait meanwhile.
         """
         pieces, done = [], 0
         for at in places:

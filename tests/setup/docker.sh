@@ -8,12 +8,19 @@ repository=$here/../..
 answers() { docker info >/dev/null 2>&1; }
 
 start_engine() {
-    setsid dockerd >/tmp/understudy-dockerd.log 2>&1 </dev/null &
+    if [ -d /run/systemd/system ]; then
+        systemctl start docker && answers
+        return
+    fi
+    log=/tmp/understudy-dockerd.log
+    setsid dockerd >$log 2>&1 </dev/null &
+    engine=$!
     for attempt in $(seq 120); do
+        kill -0 $engine 2>/dev/null || break
         answers && return 0
         sleep 0.5
     done
-    tail -5 /tmp/understudy-dockerd.log >&2
+    echo "dockerd can't run here; $log ends with: $(grep -v 'level=info' $log | tail -n 2 | cut -c1-300)" >&2
     return 1
 }
 

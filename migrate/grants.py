@@ -13,7 +13,14 @@ from understudy.migrate.sqltext import account, string
 from understudy.migrate.versions import Version
 from understudy.migrate.words import Word
 
-LOOKING = (Word.REPLICA_STATUS, Word.COORDINATES, Word.CHILDREN, Word.PROCESSES, Word.GTID_EXECUTED)
+LOOKING = (
+    Word.REPLICA_STATUS,
+    Word.WORKER_ERRORS,
+    Word.COORDINATES,
+    Word.CHILDREN,
+    Word.PROCESSES,
+    Word.GTID_EXECUTED,
+)
 USES: Mapping[str, tuple[Word, ...]] = {
     "status": LOOKING,
     "log": (*LOOKING, Word.ERROR_LOG),

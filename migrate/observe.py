@@ -31,6 +31,7 @@ VARIABLES = (
 )
 NAMES = {
     Word.REPLICA_STATUS: "whom it follows",
+    Word.WORKER_ERRORS: "why its applier stopped",
     Word.COORDINATES: "where its binary log ends",
     Word.CHILDREN: "its replicas",
     Word.PROCESSES: "from where its replicas connect",
@@ -66,6 +67,8 @@ def observe(database: Database) -> Sight:
 def _server(database: Database, variables: dict[str, str], missing: list[str]) -> Server:
     own_log = rows.coordinates(_asked(database, Word.COORDINATES, missing))
     channels = rows.channels(_asked(database, Word.REPLICA_STATUS, missing))
+    if any(channel.error for channel in channels):
+        channels = rows.explained(channels, _asked(database, Word.WORKER_ERRORS, missing))
     executed = _asked(database, Word.GTID_EXECUTED, missing)
     return Server(
         address=database.address,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from understudy.migrate.facts import Channel
 
@@ -107,6 +108,21 @@ def channel(row: Row) -> Channel:
         source_pos=number(row.get("exec_source_log_pos")),
         source_id=number(row.get("source_server_id")),
         source_uuid=text(row.get("source_uuid")),
+    )
+
+
+def explained(channels: Iterable[Channel], workers: Iterable[Row]) -> tuple[Channel, ...]:
+    """The channels with their workers' own errors: SHOW REPLICA STATUS only says that some worker failed."""
+    own = {text(row["CHANNEL_NAME"]): row for row in workers}
+    return tuple(
+        replace(
+            channel,
+            error=text(own[channel.name]["LAST_ERROR_MESSAGE"]),
+            error_number=number(own[channel.name]["LAST_ERROR_NUMBER"]),
+        )
+        if channel.error and channel.name in own
+        else channel
+        for channel in channels
     )
 
 

@@ -25,6 +25,7 @@ class Word(StrEnum):
 
     REPLICA_STATUS = "replica_status"  # a row for each channel
     COORDINATES = "coordinates"  # the newest file and position of its own binary log
+    WORKER_ERRORS = "worker_errors"  # why an applier with several workers stopped, in the worker's own words
     CHILDREN = "children"  # the replicas that registered with it
     PROCESSES = "processes"
     BINARY_LOGS = "binary_logs"
@@ -64,6 +65,14 @@ TABLE: tuple[Row, ...] = (
     Row(Word.REPLICA_STATUS, MY, (8, 0, 22), "SHOW REPLICA STATUS", "REPLICATION CLIENT"),
     Row(Word.REPLICA_STATUS, MARIA, (10, 0), "SHOW ALL SLAVES STATUS", "REPLICATION CLIENT"),
     Row(Word.REPLICA_STATUS, MARIA, (10, 5, 9), "SHOW ALL REPLICAS STATUS", "SLAVE MONITOR"),
+    Row(
+        Word.WORKER_ERRORS,
+        MY,
+        (5, 7, 2),
+        "SELECT CHANNEL_NAME, LAST_ERROR_NUMBER, LAST_ERROR_MESSAGE"
+        " FROM performance_schema.replication_applier_status_by_worker WHERE LAST_ERROR_NUMBER <> 0",
+        "SELECT ON performance_schema.replication_applier_status_by_worker",
+    ),
     Row(Word.COORDINATES, MY, (5, 5), "SHOW MASTER STATUS", "REPLICATION CLIENT"),
     Row(Word.COORDINATES, MY, (8, 2), "SHOW BINARY LOG STATUS", "REPLICATION CLIENT"),
     Row(Word.COORDINATES, MARIA, (10, 0), "SHOW MASTER STATUS", "REPLICATION CLIENT"),

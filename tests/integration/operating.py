@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,8 +34,13 @@ class Operator:
 
     def ask(self, *arguments: str) -> Told:
         """Run it to its end."""
+        environ = {**os.environ, "COLUMNS": "140"}
         done = subprocess.run(
-            [COMMAND, "migrate", *arguments, "-c", self.file], capture_output=True, text=True, timeout=60
+            [COMMAND, "migrate", *arguments, "-c", self.file],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=environ,
         )
         return Told(done.returncode, done.stdout, done.stderr)
 

@@ -142,6 +142,24 @@ def follow(replica: Running, source: Running, channel: str = "", host: str = "")
         session.execute(session.dialect.sql(Word.START, channel))
 
 
+def break_replication(source: Running, replica: Running) -> None:
+    """Write a row to the replica that the source writes as well: its applier stops with error 1062."""
+    with source.sql() as session, replica.sql() as there:
+        session.execute("CREATE DATABASE broken")
+        session.execute("CREATE TABLE broken.t (id INT PRIMARY KEY) ENGINE=InnoDB")
+        wait_until(lambda: there.rows("SHOW TABLES FROM broken") if _has(there) else None, 20, "the table arrives")
+        there.execute(there.dialect.sql(Word.READ_WRITE))
+        with there.unlogged():
+            there.execute("INSERT INTO broken.t VALUES (1)")
+        there.execute(there.dialect.sql(Word.READ_ONLY))
+        session.execute("INSERT INTO broken.t VALUES (1)")
+    wait_until(lambda: replica.channels()[0].error, 20, "the applier's error")
+
+
+def _has(session: Session) -> bool:
+    return bool(session.rows("SHOW DATABASES LIKE 'broken'"))
+
+
 def read_only(server: Running) -> None:
     """Make it refuse writes but those of replication, as a replica should."""
     with server.sql() as session:

@@ -1,0 +1,116 @@
+"""`understudy migrate status` as an operator runs it, on real trees."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import re
+import signal
+import subprocess
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from containers import ROOT_PASSWORD
+from integration.operating import Operator
+from integration.trees import Node, Running, tree
+from support import COMMAND, free_port, wait_until
+from understudy.migrate.words import Word
+
+pytestmark = pytest.mark.integration
+
+
+def test_the_tree_is_drawn_with_version_role_lag_threads_and_who_takes_writes(
+    mysql_tree: dict[str, Running], tmp_path: Path
+) -> None:
+    told = Operator(tmp_path, mysql_tree["old-source"].address).ask("status")
+    assert (told.code, told.err) == (0, "")
+    for name, expected in {
+        "old-source": r"MySQL 5\.6\.24 +source +writable",
+        "old-replica-1": r"MySQL 5\.6\.24 +replica +0 s +running +read-only",
+        "new-source": r"MySQL 9\.7\.\d+ +intermediate +0 s +running +super-read-only",
+        "new-replica-1": r"MySQL 9\.7\.\d+ +replica +0 s +running +super-read-only",
+    }.items():
+        assert re.search(rf"{re.escape(mysql_tree[name].address)} +{expected}", told.out), told.out
+
+
+def test_json_svg_and_dot_hold_every_server(mariadb_tree: dict[str, Running], tmp_path: Path) -> None:
+    addresses = [server.address for server in mariadb_tree.values()]
+    operator = Operator(tmp_path, addresses[1])
+    root = operator.json("status")["trees"][0]
+    assert root["address"] == addresses[0]
+    assert root["replicas"][0]["replicas"][0]["server"]["address"] == addresses[2]
+    picture = ET.fromstring(operator.ask("status", "--format", "svg").out)
+    drawn = " ".join(picture.itertext())
+    dot = operator.ask("status", "--format", "dot").out
+    for address in addresses:
+        assert address in drawn
+        assert f'"{address}"' in dot
+    assert f'"{addresses[0]}" -> "{addresses[1]}"' in dot
+
+
+def test_a_source_that_can_not_be_reached_is_said_and_the_exit_code_is_1(tmp_path: Path) -> None:
+    closed = f"127.0.0.1:{free_port()}"
+    told = Operator(tmp_path, closed).ask("status")
+    assert told.code == 1
+    assert f"{closed}: the connection is refused" in told.err
+    assert "Traceback" not in told.err
+
+
+def test_a_wrong_password_is_said_and_never_shown(mysql_tree: dict[str, Running], tmp_path: Path) -> None:
+    told = Operator(tmp_path, mysql_tree["old-source"].address, password="Wrong-One-9").ask("status")
+    assert told.code == 1
+    assert "Access denied" in told.err
+    assert "Wrong-One-9" not in told.out + told.err
+
+
+def test_credentials_by_pattern_are_used_for_the_servers_that_match(
+    mysql_tree: dict[str, Running], tmp_path: Path
+) -> None:
+    (tmp_path / "right").write_text(ROOT_PASSWORD)
+    prefix = mysql_tree["old-source"].address.rpartition(".")[0]
+    more = f'[migrate.credentials."{prefix}.*"]\nuser = "root"\npassword_file = "right"'
+    told = Operator(tmp_path, mysql_tree["old-source"].address, more, user="nobody", password="x").ask("status")
+    assert told.code == 0, told
+
+
+def test_settings_without_a_source_are_wrong_settings(tmp_path: Path) -> None:
+    told = Operator(tmp_path, "").ask("status")
+    assert told.code == 2
+    assert "nothing given; accepted: " in told.err
+
+
+def test_broken_replication_is_drawn_with_its_error_and_watched_as_it_breaks(tmp_path: Path) -> None:
+    with tree(Node("a", "mariadb-11.8"), Node("b", "mariadb-11.8", "a")) as servers:
+        operator = Operator(tmp_path, servers["a"].address)
+        screen, inner = pty.openpty()
+        watching = subprocess.Popen(
+            [COMMAND, "migrate", "status", "--watch", "--interval", "0.3", "-c", operator.file],
+            stdin=inner, stdout=inner, stderr=inner, env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+        )  # fmt: skip
+        os.close(inner)
+        os.set_blocking(screen, False)
+        shown = bytearray()
+        try:
+            wait_until(lambda: b"running" in read(screen, shown), 20, "the tree")
+            with servers["b"].sql() as replica:
+                replica.execute(replica.dialect.sql(Word.STOP_APPLIER))
+            wait_until(lambda: b"applier stopped" in read(screen, shown), 20, "the change")
+            told = operator.ask("status")
+            assert "applier stopped" in told.out
+            watching.send_signal(signal.SIGINT)
+            assert watching.wait(10) in (0, 130)
+            assert b"Traceback" not in read(screen, shown)
+        finally:
+            watching.kill()
+            watching.wait()
+            os.close(screen)
+
+
+def read(screen: int, shown: bytearray) -> bytearray:
+    """What a terminal has been sent so far."""
+    with contextlib.suppress(OSError):  # nothing new, or its other end was closed
+        shown += os.read(screen, 65_536)
+    return shown

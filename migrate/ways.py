@@ -17,7 +17,7 @@ from understudy.migrate.layout import ImpossibleError
 from understudy.migrate.limits import Limits, allows
 from understudy.migrate.shape import NO_HEADS, Shape
 
-MOST_SHAPES = 20_000  # looked at before the search gives up: some seconds
+MOST_SHAPES = 8_000  # looked at before the search gives up: eight seconds in a tree of 30 on a slow core
 
 
 class NoWayError(ImpossibleError):

@@ -26,7 +26,7 @@ from understudy.recording import HEAD, MAGIC, MAX_RECORD_BYTES, SegmentName, Sta
 
 log = logging.getLogger(__name__)
 
-CHUNK_BYTES: Final = 64 * 1024  # what is read at once is decoded at once: more of it falls out of the cache again
+CHUNK_BYTES: Final = 64 * 1024  # read, decoded and held at once; 256 KiB were measured to be no faster
 _EMPTY_FOR_S: Final = 60.0  # an unlocked segment without a record, this old, has no writer any more
 
 

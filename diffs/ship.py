@@ -20,7 +20,7 @@ from understudy.config import Fluentd
 
 log = logging.getLogger(__name__)
 
-BATCH_EVENTS: Final = 256  # a write each; one write an event is 15 us of system calls, and holds the GIL for it
+BATCH_EVENTS: Final = 256  # a write each: 2.5 us an event, where one write an event takes 17.5
 RETRY_S: Final = (0.5, 1.0, 2.0, 5.0)
 TIMEOUT_S: Final = 3.0
 CLOSE_S: Final = 2.0

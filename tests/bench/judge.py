@@ -115,7 +115,7 @@ def large(pairs: int) -> Iterator[Record]:
 
 
 def pages(pairs: int) -> Iterator[Record]:
-    """30 KB of HTML: one title differs."""
+    """25 KB of HTML: one title differs."""
     for i in range(pairs):
         yield exchange(i, f"/2026/11/{i % 28 + 1:02d}/post/", page(50), page(50, i % 50), "text/html; charset=UTF-8")
 
@@ -141,7 +141,7 @@ def main() -> None:
     cases = {
         "json_1kb": small(options.pairs),
         "json_100kb": large(max(20, options.pairs // 150)),
-        "html_30kb": pages(max(20, options.pairs // 60)),
+        "html_25kb": pages(max(20, options.pairs // 60)),
         "summaries": summaries(options.pairs * 10),
     }
     figures = {name: measure(records) for name, records in cases.items()}

@@ -90,7 +90,7 @@ class Paired:
         self.old, self.new, self.delta, self.ratio = Sketch(), Sketch(), Sketch(), Sketch()
 
     def add(self, old_ms: float, new_ms: float) -> None:
-        """Count one request. Written out, since every equal answer comes by here: 1.0 us, where `bucket` and `add` take 1.2."""
+        """Count one request. Written out, since every equal answer comes by: 1.0 us, with `bucket` and `add` 1.2."""
         before = int(log(old_ms / LEAST_MS) * _PER_LOG) + 1 if old_ms > LEAST_MS else 0
         after = int(log(new_ms / LEAST_MS) * _PER_LOG) + 1 if new_ms > LEAST_MS else 0
         slower = new_ms - old_ms

@@ -87,7 +87,7 @@ class Control:
         return _json(self._supervisor.status())
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        body = metrics.exposition(self._supervisor.status())
+        body = metrics.exposition(self._supervisor.status(), self._supervisor.totals().requests)
         return web.Response(body=body, headers={"Content-Type": metrics.CONTENT_TYPE})
 
     async def _ramp(self, request: web.Request) -> web.Response:

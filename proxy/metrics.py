@@ -25,8 +25,13 @@ class _Status(Collector):
         yield from _judge(self._status["judge"])
 
 
-def exposition(status: Mapping[str, Any]) -> bytes:
-    """A status in Prometheus's text format."""
+def exposition(status: Mapping[str, Any], requests: Mapping[str, int] | None = None) -> bytes:
+    """A status in Prometheus's text format.
+
+    `requests` are the counts as the workers keep them, which never go down; those of the status do when segments are
+    lost, and Prometheus would take that for a restart.
+    """
+    status = {**status, "requests": status["requests"] if requests is None else requests}
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Status(status))
     return generate_latest(registry)

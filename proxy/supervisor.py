@@ -443,9 +443,8 @@ class Supervisor:
 
 def _make_state(settings: Settings) -> None:
     try:
-        settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)  # one that is there may hold other things too
         settings.recordings.mkdir(mode=0o700, exist_ok=True)
-        os.chmod(settings.state, 0o700)
         probe = settings.recordings / ".probe"
         probe.touch()
         probe.unlink()

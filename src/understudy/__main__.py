@@ -1,4 +1,4 @@
-"""`python -m understudy`, and the command's entry: small, so that Ctrl-C is met in order even while the rest is imported."""
+"""`python -m understudy`, and the command's entry: small, so that Ctrl-C finds it even while the rest is imported."""
 
 import sys
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from understudy.diffs.difference import Difference, excerpt, printable
+from understudy.diffs.explain import explain
 from understudy.diffs.findings import KeptSample
 from understudy.diffs.report import example
 from understudy.diffs.sidebyside import bodies, body_lines
@@ -36,6 +37,11 @@ def as_json(sample: KeptSample, found: list[tuple[Difference, str, str]]) -> dic
         "primary": exchange.primary,
         "answers": {name: _answer(answer) for name, answer in exchange.answers.items()},
         "again": {name: _answer(answer) for name, answer in exchange.again.items()},
+        "explained": {
+            name: explain(exchange.answers[exchange.primary], answer)
+            for name, answer in exchange.answers.items()
+            if name != exchange.primary
+        },
         "differences": [
             {
                 "shadow": shadow,
@@ -74,6 +80,8 @@ def show(sample: KeptSample, found: list[tuple[Difference, str, str]], console: 
         console.print(answers(exchange, shadow))
         console.print()
         console.print(places([(d, name) for d, name, of in found if of == shadow]))
+        for sentence in explain(exchange.answers[exchange.primary], exchange.answers[shadow]):
+            console.print(Text(sentence, "dim"))
         body = bodies(exchange, shadow, console.width)
         if body is not None:
             console.print()

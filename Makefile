@@ -7,7 +7,7 @@ help:
 	@echo "make demo    two small shops, one with an upgrade's faults, and Understudy before them; ends by itself"
 	@echo "make test    everything: linters, types, unit and integration tests; installs what they need"
 	@echo "make check   ruff, mypy, import-linter"
-	@echo "make unit    the tests that need nothing but Python"
+	@echo "make unit    the quick tests, which need nothing but Python"
 	@echo "make bench   side by side with nginx's and Envoy's mirrors"
 	@echo "make images  the Docker images that the integration tests run in"
 	@echo "make clean   remove the virtual environment and caches"
@@ -28,7 +28,7 @@ check: $(VENV)/.installed
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.installed
-	$(BIN)/pytest -q -m "not integration and not slow"
+	$(BIN)/pytest -q tests/unit -m "not slow"
 
 bench: $(VENV)/.installed
 	$(BIN)/python tests/bench/run.py

@@ -17,8 +17,6 @@ from support import Answer, AppServer, Asked, Understudy, free_port, wait_until
 
 pytestmark = pytest.mark.integration
 
-TOKEN = "a-token-of-the-test"
-
 
 @pytest.fixture
 def proxy(tmp_path: Path, understudy: Callable[[Mapping[str, Any]], Understudy]) -> Iterator[Understudy]:

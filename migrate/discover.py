@@ -124,7 +124,9 @@ class _Walk:
     def _lose(self, claim: Claim) -> None:
         speaker, role = claim.speaker.server.address, "source" if claim.as_source else "replica"
         name = claim.said or f"server_id {claim.server_id} under {speaker}"
-        tried = [f"{address}: {self._why_not(address)}" for address in (*claim.addresses, *claim.fallbacks)]
+        tried = [
+            f"{address}: {self._why_not(address)}" for address in dict.fromkeys((*claim.addresses, *claim.fallbacks))
+        ]
         why = f"named by {speaker} as its {role}; {'; '.join(tried) or 'it reports no address'}"
         lost = Server(name, server_id=claim.server_id, server_uuid=claim.server_uuid, unreachable=why)
         kept = self._lost.setdefault((claim.server_uuid or name).lower(), lost)

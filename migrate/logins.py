@@ -79,6 +79,7 @@ def read_password(file: str) -> Secret:
         raise SettingsError(f"password_file {file}: can't be read: {reason}") from None
 
 
+@functools.cache  # reading the system's authorities takes 20 ms
 def context(tls: Tls) -> ssl.SSLContext:
     """The TLS settings as Python takes them. Raises SettingsError where a file can't be used."""
     try:

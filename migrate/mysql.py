@@ -1,7 +1,7 @@
 """MySQL and MariaDB through PyMySQL: sessions that answer in time or fail with an error that says what to do.
 
 TLS is used wherever the server has it. Only a server that says in its greeting that it has none is spoken to in
-plaintext, on a second connection, and only where the settings allow; nothing secret has been sent until then.
+plaintext, and only where the settings allow; the greeting comes first, so nothing secret has been sent until then.
 The login has a deadline as a whole, so a peer that dribbles bytes can't hold us; a statement may be silent for
 `Login.read_s`, or longer inside `patient`.
 """
@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 import pymysql
-from pymysql.constants import CR, ER
+from pymysql.constants import CLIENT, CR, ER
 from pymysql.cursors import Cursor, DictCursor, SSCursor
 
 from understudy.migrate import faults, logins
@@ -52,27 +52,24 @@ class MySql:
     def open(self, address: str, database: str = "") -> Session:
         """A session with the server at "host:port"."""
         login = self._logins.of(address)
-        try:
-            connection = self._connect(address, login, database, encrypted=True)
-        except faults.TlsError as error:
-            if error.number != CR.CR_SSL_CONNECTION_ERROR or login.tls.required:
-                raise
-            connection = self._connect(address, login, database, encrypted=False)
+        connection = self._connect(address, login, database)
         try:
             return Session(address, connection, login)
         except BaseException:
             connection._force_close()
             raise
 
-    def _connect(self, address: str, login: Login, database: str, *, encrypted: bool) -> Any:
+    def _connect(self, address: str, login: Login, database: str) -> Any:
         host, port = split_address(address)
-        tls = {"ssl": logins.context(login.tls)} if encrypted else {"ssl_disabled": True}
-        given: dict[str, Any] = {"host": host, "port": port, "user": login.user, "database": database or None, **tls}
         connection: Any = pymysql.connect(
-            **given, password=login.password.reveal().encode(), charset="utf8mb4", autocommit=True, defer_connect=True,
-            program_name="understudy", auth_plugin_map={"mysql_clear_password": _NeverInClear},
-            read_timeout=login.connect_s, write_timeout=login.connect_s,
+            host=host, port=port, user=login.user, password=login.password.reveal().encode(),
+            database=database or None, charset="utf8mb4", autocommit=True, ssl=logins.context(login.tls),
+            read_timeout=login.connect_s, write_timeout=login.connect_s, program_name="understudy",
+            auth_plugin_map={"mysql_clear_password": _NeverInClear}, defer_connect=True,
         )  # fmt: skip
+        if not login.tls.required:  # a server whose greeting offers no TLS is spoken to in plaintext
+            connection._ssl_required = False
+            connection.client_flag &= ~CLIENT.SSL
         with translating(address, [login.password]):
             peer = socket.create_connection((host, port), login.connect_s)
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -277,3 +277,21 @@ def test_users_notice_nothing_of_a_new_stack_that_fails(
 
     wait_until(is_compared_again, 20, "the new stack is asked again")
     visitor.close()
+
+
+def test_a_new_database_that_dies_is_told_as_the_new_stacks_errors(
+    site: Site, old: Relay, new: Relay, understudy: Start
+) -> None:
+    proxy = understudy(settings(old, new, mirror={"settle_per_second": 0}))
+    try:
+        visitors = browse_together(site, proxy.port, 1, site.new_db.container.kill)
+    finally:
+        site.new_db.container.start()
+        with site.new_db.sql():
+            pass
+    for visitor in visitors:
+        assert_served_by_the_old_stack(visitor, old)
+    status = proxy.settled(sum(len(visitor.answers) for visitor in visitors))
+    assert status["requests"]["different"] > 0
+    classes = {(row["class"], row["old"], row["new"]) for row in proxy.report()["differences"]}
+    assert ("new_error", "200", "500") in classes

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 BATCH_S: Final = 0.5  # what a kill costs in work done twice; a commit costs milliseconds
 BATCH_EXCHANGES: Final = 20_000
+BUSY_EXCHANGES: Final = 2_000  # fewer wait a moment for others to come: each batch costs a commit
 IDLE_S: Final = 0.1
 STATS_S: Final = 1.0
 LOOK_S: Final = 0.2
@@ -196,7 +197,7 @@ class _Process:
             if time.monotonic() - told >= STATS_S:
                 told = time.monotonic()
                 self._channel.send({"stats": judge.stats()})
-            self._wait(0.0 if exchanges else IDLE_S, judge)
+            self._wait(0.0 if exchanges >= BUSY_EXCHANGES else IDLE_S, judge)
         judge.look_again()
         judge.step()  # what was recorded up to the stop
         self._channel.send({"stats": judge.stats()})

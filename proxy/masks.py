@@ -99,7 +99,7 @@ class Masker:
         is_form = "x-www-form-urlencoded" in kind  # small, and the only place where names are percent-encoded
         lower = plain.lower()
         places = [start for _, start, _ in self._needles.find_matches_as_indexes(lower)] if self._needles else []
-        escaped = b"\\u00" in plain and any(letter in plain for letter in _ESCAPED_LETTERS)
+        escaped = b"\\" in plain and any(letter in plain for letter in _ESCAPED_LETTERS)
         if not (places or escaped or is_form or self._patterns):
             return body
         text = plain.decode("utf-8", "surrogateescape")

@@ -14,8 +14,7 @@ from understudy.errors import SettingsError
 from understudy.migrate.sqltext import Secret
 
 OLDEST = {
-    "1.0": ssl.TLSVersion.TLSv1,
-    "1.1": ssl.TLSVersion.TLSv1_1,
+    "1.0": ssl.TLSVersion.MINIMUM_SUPPORTED,  # TLS 1.0 itself can't be named without a DeprecationWarning
     "1.2": ssl.TLSVersion.TLSv1_2,
     "1.3": ssl.TLSVersion.TLSv1_3,
 }
@@ -93,9 +92,9 @@ def context(tls: Tls) -> ssl.SSLContext:
     made.verify_flags &= ~ssl.VERIFY_X509_STRICT  # the certificates that MySQL makes for itself lack what it asks for
     made.check_hostname = tls.verify == "identity"
     made.verify_mode = ssl.CERT_NONE if tls.verify == "none" else ssl.CERT_REQUIRED
-    if tls.minimum in ("1.0", "1.1"):
-        made.set_ciphers("ALL:@SECLEVEL=0")  # OpenSSL 3 offers TLS 1.0 at this level only; yaSSL has AES128-SHA at best
-        made.options &= ~ssl.OP_NO_RENEGOTIATION
+    if tls.minimum == "1.0":
+        # OpenSSL 3 offers TLS 1.0 at level 0 only, and refuses the 512-bit DH key that 5.6 before 5.6.26 insists on
+        made.set_ciphers("ALL:!kDHE:!aNULL:!eNULL:@SECLEVEL=0")
         made.options |= getattr(ssl, "OP_LEGACY_SERVER_CONNECT", 0x4)
     made.minimum_version = OLDEST[tls.minimum]
     return made

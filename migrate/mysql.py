@@ -70,7 +70,7 @@ class MySql:
         if not login.tls.required:  # a server whose greeting offers no TLS is spoken to in plaintext
             connection._ssl_required = False
             connection.client_flag &= ~CLIENT.SSL
-        with translating(address, [login.password]):
+        with translating(address, login.password):
             peer = socket.create_connection((host, port), login.connect_s)
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -89,7 +89,7 @@ class Session:
     def __init__(self, address: str, connection: Any, login: Login) -> None:
         self.address = address
         self._connection = connection
-        self._secrets = [login.password]
+        self._password = login.password
         self._patience(login.read_s)
         self.execute(f"SET SESSION lock_wait_timeout = {LOCK_WAIT_S}")
         said = self._run("SELECT @@version, @@version_comment", (), lambda cursor: cursor.fetchone(), Cursor)
@@ -131,18 +131,25 @@ class Session:
 
     def stream(self, sql: str, *arguments: object, batch: int = 1000) -> Iterator[Sequence[tuple[Any, ...]]]:
         """The rows as tuples, `batch` at a time, never all in memory; the session does nothing else meanwhile."""
-        with translating(self.address, self._all_secrets(arguments)):
+        with translating(self.address, self._password, _secrets(arguments)):
             cursor = self._connection.cursor(SSCursor)
+            whole = False
             try:
                 cursor.execute(sql, _revealed(arguments))
                 while rows := cursor.fetchmany(batch):
                     yield rows
-            except GeneratorExit:
-                self._connection._force_close()  # the rest may be gigabytes: don't read it
-                raise
+                whole = True
             finally:
-                with suppress(pymysql.Error):
-                    cursor.close()
+                if not whole:
+                    self._abandon(cursor)
+                cursor.close()
+
+    def _abandon(self, cursor: Any) -> None:
+        """End the session instead of reading the rest of an answer, which may be gigabytes, as the driver would."""
+        self._connection._force_close()
+        if cursor._result is not None:
+            cursor._result.unbuffered_active = False
+            cursor._result.connection = None
 
     @contextmanager
     def unlogged(self) -> Iterator[Self]:
@@ -207,7 +214,10 @@ class Session:
         self, sql: str, arguments: tuple[object, ...], take: Callable[[Any], Any], kind: type[Cursor] = DictCursor
     ) -> Any:
         try:
-            with translating(self.address, self._all_secrets(arguments)), self._connection.cursor(kind) as cursor:
+            with (
+                translating(self.address, self._password, _secrets(arguments)),
+                self._connection.cursor(kind) as cursor,
+            ):
                 cursor.execute(sql, _revealed(arguments))
                 return take(cursor)
         except faults.LoginError as error:
@@ -215,8 +225,9 @@ class Session:
                 raise
             raise faults.lacking(self.address, self.dialect.needs(sql), error.number) from error
 
-    def _all_secrets(self, arguments: tuple[object, ...]) -> list[Secret]:
-        return [*self._secrets, *(argument for argument in arguments if isinstance(argument, Secret))]
+
+def _secrets(arguments: tuple[object, ...]) -> list[Secret]:
+    return [argument for argument in arguments if isinstance(argument, Secret)]
 
 
 def _revealed(arguments: tuple[object, ...]) -> tuple[object, ...] | None:

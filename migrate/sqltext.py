@@ -6,6 +6,7 @@ which every flavour accepts whatever its sql_mode says (MySQL manual, "Schema Ob
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -80,7 +81,14 @@ def account(user: str, host: str = "%") -> str:
 
 def hide(text: str, secrets: Iterable[Secret]) -> str:
     """A text, such as a server's error message, without any of these secrets."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret.reveal(), HIDDEN).replace(string(secret.reveal())[1:-1], HIDDEN)
+    for secret in filter(None, secrets):
+        plain = secret.reveal()
+        escaped = plain.replace("\\", "\\\\").replace("'", "\\'")  # as the driver sends it
+        for form in (plain, escaped, string(plain)[1:-1]):
+            text = text.replace(form, HIDDEN)
     return text
+
+
+def cut_echo(text: str) -> str:
+    """A syntax error's message without the statement's words, which a server echoes, and cuts amid a secret."""
+    return re.sub(r"(near ').*'( at line)", rf"\1{HIDDEN}'\2", text, flags=re.DOTALL)

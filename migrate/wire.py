@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import pymysql
 
 from understudy.migrate import faults
-from understudy.migrate.sqltext import Secret, hide
+from understudy.migrate.sqltext import Secret, cut_echo, hide
 
 
 @contextmanager
@@ -42,22 +42,23 @@ def deadline(peer: socket.socket, seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def translating(address: str, secrets: list[Secret]) -> Iterator[None]:
-    """Turn what the driver or the network raises into a `ServerError` without any of these secrets."""
+def translating(address: str, login: Secret, sent: Sequence[Secret] = ()) -> Iterator[None]:
+    """Turn what the driver or the network raises into a `ServerError` without the login's password or what was sent."""
     try:
         yield
     except pymysql.Error as error:
-        raise _translated(address, error, secrets) from None  # its text may hold secrets, and a traceback shows it
+        raise _translated(address, error, login, sent) from None  # its text may hold secrets, and a traceback shows it
     except OSError as error:
         raise faults.of_network(address, error) from error
     except UnicodeError as error:
         raise faults.StatementError(address, f"text that can't be sent or read: {error}") from error
 
 
-def _translated(address: str, error: pymysql.Error, secrets: list[Secret]) -> faults.ServerError:
+def _translated(address: str, error: pymysql.Error, login: Secret, sent: Sequence[Secret]) -> faults.ServerError:
     number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     if isinstance(error, pymysql.InterfaceError) and not number:
         return faults.LostError(address, "the session is closed")
-    message = hide(str(error.args[-1]) if error.args else "", secrets)
+    said = str(error.args[-1]) if error.args else ""
+    message = hide(cut_echo(said) if sent else said, [login, *sent])
     cause = getattr(error, "original_exception", None) or error.__context__
     return faults.translated(address, number, message, cause if isinstance(cause, OSError) else None)

@@ -257,7 +257,7 @@ class Tls(Section, frozen=True):
     ] = "identity"
     required: Annotated[bool, Meta(description="false speaks plaintext to servers that offer no TLS at all")] = False
     minimum: Annotated[
-        Literal["1.0", "1.1", "1.2", "1.3"], Meta(description="oldest TLS version; MySQL 5.6 may know 1.0 only")
+        Literal["1.0", "1.2", "1.3"], Meta(description="oldest TLS version; MySQL 5.6 may know 1.0 only")
     ] = "1.2"
     cert: Annotated[str, Meta(description="PEM file of our own certificate, where accounts REQUIRE X509")] = ""
     key: Annotated[str, Meta(description="PEM file of the private key of cert")] = ""

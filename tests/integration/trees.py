@@ -30,7 +30,7 @@ from understudy.migrate.sqltext import Secret
 from understudy.migrate.words import Word
 
 FIVE = ("mysql-5.6", "mysql-9.7", "mariadb-10.5", "mariadb-10.11", "mariadb-11.8")
-ANY_TLS = Tls(verify="none")
+ANY_TLS = Tls(verify="none", minimum="1.0")
 ROOT = Login("root", Secret(ROOT_PASSWORD), ANY_TLS, read_s=60.0)
 REPLICATION = ("repl", Secret("repl's password"))
 OLD = ("--log-slave-updates",)

@@ -160,10 +160,9 @@ def of_network(address: str, error: OSError) -> ServerError:
         case ssl.SSLCertVerificationError():
             return TlsError(address, f"its certificate is not trusted: {error.verify_message}", hint=UNTRUSTED_HINT)
         case ssl.SSLError():
-            old = re.search("PROTOCOL|VERSION|CIPHER|ALERT|DH_KEY|LEGACY|EE_KEY", str(error.reason or error).upper())
-            return TlsError(
-                address, f"TLS can't be agreed on: {error.reason or error}", hint=OLD_TLS_HINT if old else ""
-            )
+            reason = getattr(error, "reason", None) or str(error)
+            old = re.search("PROTOCOL|VERSION|CIPHER|ALERT|DH_KEY|LEGACY|EE_KEY", reason.upper())
+            return TlsError(address, f"TLS can't be agreed on: {reason}", hint=OLD_TLS_HINT if old else "")
         case socket.gaierror():
             return UnreachableError(address, f"the name is not known: {error.strerror}")
         case TimeoutError():

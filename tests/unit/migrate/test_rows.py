@@ -20,7 +20,8 @@ OLD = {
 }  # fmt: skip
 EXPECTED = Channel(
     "db:3306", receiving=True, error="Duplicate entry", error_number=1062, delay_s=60,
-    filters=("replicate_do_db=shop",), auto_position=True, source_file="b.000002", source_pos=120, source_id=7, source_uuid="u",
+    filters=("replicate_do_db=shop",), auto_position=True,
+    source_file="b.000002", source_pos=120, source_id=7, source_uuid="u",
 )  # fmt: skip
 
 

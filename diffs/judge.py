@@ -21,6 +21,7 @@ from understudy.channel import BlockingChannel, settings_in, socket_from_environ
 from understudy.config import Settings
 from understudy.diffs.examine import Examiner
 from understudy.diffs.lock import JudgeLock
+from understudy.diffs.pace import TURN_S, Pace
 from understudy.diffs.segments import Chunk, Position, Recordings
 from understudy.diffs.ship import Shipper, shipper
 from understudy.diffs.statistics import Minute
@@ -93,6 +94,10 @@ class Judge:
     def backlog(self) -> int:
         """How many exchanges are recorded and not judged."""
         return self._recordings.waiting()
+
+    def waiting_bytes(self) -> int:
+        """How much is recorded and not judged."""
+        return self._recordings.waiting_bytes()
 
     def stats(self) -> dict[str, Any]:
         """What the judge tells the supervisor; counts are cumulative in the store."""
@@ -191,13 +196,18 @@ class _Process:
             lock.release()
 
     def _judge(self, judge: Judge) -> None:
+        assert self._settings is not None
+        pace = Pace(self._settings.recording.max_bytes)
         told = 0.0
         while not self._stopping:
-            exchanges = judge.step()
+            began = time.process_time()
+            exchanges = judge.step(max_s=BATCH_S if pace.hurried else TURN_S)
+            rest_s = pace.rest_s(time.process_time() - began)
             if time.monotonic() - told >= STATS_S:
                 told = time.monotonic()
                 self._channel.send({"stats": judge.stats()})
-            self._wait(0.0 if exchanges >= BUSY_EXCHANGES else IDLE_S, judge)
+                pace.look(judge.waiting_bytes())
+            self._wait(rest_s if exchanges >= BUSY_EXCHANGES else max(rest_s, IDLE_S), judge)
         judge.look_again()
         judge.step()  # what was recorded up to the stop
         self._channel.send({"stats": judge.stats()})
@@ -226,10 +236,18 @@ def prepare() -> None:
     gc.set_threshold(100_000, 20, 20)
 
 
+def yield_to_users() -> None:
+    """Take only the CPU that nobody else wants: whoever serves users is woken at once on a core that judges."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    except OSError:
+        os.nice(19)
+
+
 def main() -> int:
     """The process's entry; exits with 0 after an orderly end."""
     prepare()
-    os.nice(10)  # the workers serve users: the judge takes what they leave
+    yield_to_users()
     # Ctrl-C goes to the whole process group; the supervisor drains its workers first, and then tells the judge.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

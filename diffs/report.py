@@ -70,7 +70,7 @@ def report(findings: Findings, console: Console, option: str = "") -> None:
         console.print()
         console.print(meanings({row.name for row in places[:MAX_PLACES]}))
     console.print()
-    console.print(hints(totals, endpoints, places, option))
+    console.print(hints(totals, endpoints, places, option), soft_wrap=True)  # commands must stay in one line
 
 
 def summary(totals: dict[str, int]) -> Text:
@@ -215,9 +215,9 @@ def hints(totals: dict[str, int], endpoints: list[EndpointRow], places: list[Pla
     blamed = [row for row in places if not row.is_forgiven]
     shown = next((row for row in blamed if row.samples), None)
     if shown:
-        lines.append(f"understudy diffs show {shown.samples[0]}{option}   both answers side by side")
+        lines.append(f"understudy diffs show {shown.samples[0]}{option}  # both answers side by side")
     if len(places) > MAX_PLACES:
-        lines.append(f"understudy diffs list{option} --endpoint NAME --kind KIND   the differences one by one")
+        lines.append(f"understudy diffs list{option} --endpoint NAME --kind KIND  # the differences one by one")
     if any(row.is_forgiven and row.name != "settled" for row in places):
         lines.append("what is noise on every stack can be left out: compare.ignore_paths in the settings, then SIGHUP")
     if any(row.slower for row in endpoints):

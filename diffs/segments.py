@@ -10,6 +10,7 @@ position how many of them were read.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -115,6 +116,15 @@ class Run:
             segment.count(self.position.offset if first == self.position.first else 0)
             for first, segment in self._segments.items()
         )
+
+    def waiting_bytes(self) -> int:
+        """How much of the run is not read."""
+        total = 0
+        for first, segment in self._segments.items():
+            with contextlib.suppress(OSError):
+                read = self.position.offset if first == self.position.first else 0
+                total += max(0, segment.path.stat().st_size - read)
+        return total
 
     def read(self, max_bytes: int = CHUNK_BYTES) -> Chunk | None:
         """What comes next; None where nothing does for now."""
@@ -259,6 +269,10 @@ class Recordings:
             self._positions[name] = self.runs.pop(name).position
         removed = [(run, run.found(paths.get(name, {}))) for name, run in self.runs.items()]
         return [run.unseen(gone) for run, gone in removed if gone]
+
+    def waiting_bytes(self) -> int:
+        """How much is recorded and not read."""
+        return sum(run.waiting_bytes() for run in self.runs.values())
 
     def waiting(self) -> int:
         """The backlog: exchanges recorded and not read."""

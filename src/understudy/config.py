@@ -95,7 +95,7 @@ class Mirror(Section, frozen=True):
     max_queued: Annotated[
         int,
         Meta(ge=0, le=1_000_000, description="shadow requests that may wait for a free place; beyond it they are shed"),
-    ] = 64
+    ] = 256
     max_body_bytes: Annotated[
         int,
         Meta(ge=0, le=1 << 30, description="longer requests are not mirrored, longer responses are compared by digest"),

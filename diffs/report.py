@@ -70,7 +70,8 @@ def report(findings: Findings, console: Console, option: str = "") -> None:
         console.print()
         console.print(meanings({row.name for row in places[:MAX_PLACES]}))
     console.print()
-    console.print(hints(totals, endpoints, places, option), soft_wrap=True)  # commands must stay in one line
+    for line in hints(totals, endpoints, places, option):
+        console.print(line, soft_wrap="understudy" in line.plain)  # a command must stay in one line, to be copied
 
 
 def summary(totals: dict[str, int]) -> Text:
@@ -209,8 +210,8 @@ def meanings(names: set[str]) -> Text:
     return text
 
 
-def hints(totals: dict[str, int], endpoints: list[EndpointRow], places: list[PlaceRow], option: str = "") -> Text:
-    """What to do next."""
+def hints(totals: dict[str, int], endpoints: list[EndpointRow], places: list[PlaceRow], option: str = "") -> list[Text]:
+    """What to do next, line by line."""
     lines = []
     blamed = [row for row in places if not row.is_forgiven]
     shown = next((row for row in blamed if row.samples), None)
@@ -226,4 +227,4 @@ def hints(totals: dict[str, int], endpoints: list[EndpointRow], places: list[Pla
         lines.append("exchanges were lost: raise recording.max_bytes, or mirror less (understudy ramp PERCENT)")
     if not blamed and totals["judged"]:
         lines.append("no difference that the new stack is to blame for")
-    return Text("\n").join([Text("Next", "bold"), *(Text(f"  {line}") for line in lines)]) if lines else Text("")
+    return [Text("Next", "bold"), *(Text(f"  {line}") for line in lines)] if lines else []

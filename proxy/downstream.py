@@ -168,8 +168,6 @@ class Downstream(asyncio.Protocol):
         if not whole:
             self._buffer = data[end:]
         turn.start()
-        if turn.targets:
-            worker.mirror.ask(turn)
 
     def _incomplete_head(self, data: bytes) -> None:
         data = data.lstrip(b"\r\n")  # RFC 9112 §2.2: empty lines before a request-line

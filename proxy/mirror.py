@@ -240,9 +240,24 @@ class Mirror:
 
     def __init__(self, shadows: list[Shadow]) -> None:
         self.shadows = {shadow.name: shadow for shadow in shadows}
+        self._later: list[Turn] = []
 
     def ask(self, turn: Turn) -> None:
-        """Ask the turn's shadows; its request is whole."""
+        """Ask the turn's shadows, once the users' bytes that are already here have been passed on."""
+        turn.waiting_for += 1
+        self._later.append(turn)
+        if len(self._later) == 1:
+            turn.worker.loop.call_soon(self._ask_now)
+
+    def _ask_now(self) -> None:
+        turns, self._later = self._later, []
+        for turn in turns:
+            self._ask(turn)
+            turn.shadow_ended()
+
+    def _ask(self, turn: Turn) -> None:
+        if turn.bucket or turn.failure:  # the client or the primary has gone meanwhile
+            return
         capture = turn.request_body
         if capture is not None and capture.cut:
             turn.targets = ()

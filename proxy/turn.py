@@ -203,8 +203,8 @@ class Turn(Heard):
             self.worker.primary_timer.start(self)
         elif self.head is None and not self.failure:
             self.unsent.append(wire)
-        if last and self.targets:
-            self.worker.mirror.ask(self)
+        if last and self.head is not None:
+            self._ask_shadows()
 
     # --- from the primary
 
@@ -219,6 +219,8 @@ class Turn(Heard):
         downstream = self.downstream
         if downstream is not None:
             downstream.answer(self, head, wire, payload)
+        if self.sent_whole:
+            self._ask_shadows()
         self._done()
 
     def begin(self, head: ReplyHead) -> None:
@@ -229,6 +231,8 @@ class Turn(Heard):
         if self.downstream is not None:
             self.downstream.begin_answer(self, head)
         self.worker.primary_timer.start(self)
+        if self.sent_whole:
+            self._ask_shadows()
 
     def piece(self, wire: bytes, payload: bytes) -> None:
         """Call: a piece of the body."""
@@ -333,6 +337,18 @@ class Turn(Heard):
             upstream.drop()
         self.let_go()
         self._done()
+
+    # --- toward the shadows
+
+    def _ask_shadows(self) -> None:
+        """Ask them now: the request is whole, and the primary has begun to answer it.
+
+        Not before: on a machine that they share, the shadows' work would delay the answer that the user waits for (at
+        2,000 requests/s on two cores it doubled the time above nginx's at p99), and a request that the primary never
+        answers has nothing to compare.
+        """
+        if self.targets:
+            self.worker.mirror.ask(self)
 
     # --- toward the bucket
 

@@ -274,22 +274,22 @@ def test_killed_again_and_again_it_counts_everything_once(settings: Any) -> None
     rng = random.Random(7)
     recorder = Recorder(chosen.recordings)
     records = [exchange(f"x{i}", {"a": i, "t": "x" * 99}, {"a": i + 1, "t": "x" * 99}) for i in range(500)]
-    for _ in range(70):
+    for _ in range(140):
         recorder.segment(*records, equals(50, "/b"))
     stored = [0]
-    while stored[-1] < 20_000:
+    while stored[-1] < 60_000:
         with Child(chosen) as child:
             wait_until(lambda: _judged_so_far(chosen) > stored[-1], what="a batch is stored")
-            time.sleep(rng.uniform(0.0, 0.4))  # amid the next one, or its commit
+            time.sleep(rng.uniform(0.0, 0.2))  # amid the next one, or its commit
             child.process.send_signal(signal.SIGKILL)
         stored.append(_judged_so_far(chosen))
     assert len(stored) > 2, "it was never killed amid its work"
     stats = judged(chosen)
-    assert (stats["judged"], stats["different"], stats["equal"]) == (38_500, 35_000, 3_500)
+    assert (stats["judged"], stats["different"], stats["equal"]) == (77_000, 70_000, 7_000)
     assert stats["lost"] == stats["torn"] == stats["unjudged"] == 0
     findings = Findings(chosen.database)
-    assert [row.requests for row in findings.places()] == [35_000]
-    assert {row.endpoint: row.requests for row in findings.endpoints()} == {"GET /a": 35_000, "GET /b": 3_500}
+    assert [row.requests for row in findings.places()] == [70_000]
+    assert {row.endpoint: row.requests for row in findings.endpoints()} == {"GET /a": 70_000, "GET /b": 7_000}
     findings.close()
 
 

@@ -123,7 +123,7 @@ async def test_a_primary_that_refuses_is_a_502(stage: Stage) -> None:
             answer = await client.ask(GET())
             assert (answer.status, answer.error) == (502, "primary-refused")
     await stage.settled(primary_failed=2)
-    assert len(new.heard) == 2
+    assert not new.heard  # there is nothing to compare its answer with
 
 
 async def test_a_silent_primary_is_a_504(stage: Stage) -> None:

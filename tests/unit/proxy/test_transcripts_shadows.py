@@ -89,21 +89,24 @@ async def test_a_slow_shadow_is_compared_all_the_same(stage: Stage) -> None:
     await stage.settled(equal=1)
 
 
-async def test_a_quick_shadow_waits_for_the_primary(stage: Stage) -> None:
-    late = asyncio.Event()
-    stage.stack("old", (late, ok(b"served")))
+async def test_a_shadow_is_asked_once_the_primary_begins_to_answer(stage: Stage) -> None:
+    late, later = asyncio.Event(), asyncio.Event()
+    old = stage.stack("old", (late, b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nser", later, b"ved"))
     new = stage.stack("new", ok(b"other"))
     async with stage.client() as client:
         await client.send(GET())
-        await until(lambda: new.heard)
+        await until(lambda: old.heard)
+        assert not new.heard
         late.set()
+        await until(lambda: new.heard)
+        later.set()
         assert (await client.answer()).body == b"served"
     await stage.settled(different=1)
 
 
 async def test_a_client_that_goes_leaves_no_work_behind(stage: Stage) -> None:
     late = asyncio.Event()
-    stage.stack("old", HANG)
+    stage.stack("old", (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab", HANG))
     new = stage.stack("new", (late, ok(b"x")))
     async with stage.client() as client:
         await client.send(GET())

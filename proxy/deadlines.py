@@ -1,7 +1,7 @@
 """Many timers of one length, cheaply: a queue whose order is the order in which they end.
 
-`loop.call_later` and its cancelling cost more than the parsing of a request (measured: 1.9 µs against two dict
-operations of 0.06 µs), and each request would need four. All timers of one kind have the same length, so the first
+`loop.call_later` and its cancelling cost four times as much (measured on uvloop: 0.85 µs, against 0.2 µs to start and
+stop one here), and each request would need several. All timers of one kind have the same length, so the first
 one started is the first to end, and looking at the front of an insertion-ordered dict is enough. Their clock is that of
 the last sweep, so that starting one asks no clock: they end late by up to two sweeps, never early by more than one.
 """

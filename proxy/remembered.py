@@ -11,7 +11,7 @@ T = TypeVar("T")
 class Remembered(Generic[T]):
     """What follows from identical head bytes, bounded: keep-alive connections repeat their heads.
 
-    Measured on 290-byte heads: reading one anew takes 14 µs, remembering it 0.1 µs. The younger half is
+    Measured on 290-byte heads: a request's takes 27 µs to read anew, a reply's 14 µs. The younger half is
     kept when it is full, so that heads that never repeat can't push out for long those that do; long heads
     are not kept at all, which bounds the memory at `limit` times 4 KiB or so.
     """

@@ -11,10 +11,9 @@ import time
 from typing import TYPE_CHECKING
 
 from understudy.exchange import Answer
-from understudy.proxy.capture import Capture
-from understudy.proxy.head import ReplyHead
+from understudy.proxy.beside import Beside
 from understudy.proxy.pool import ConnectError, Pool
-from understudy.proxy.turn import Heard, Turn
+from understudy.proxy.turn import Turn
 from understudy.proxy.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -39,10 +38,10 @@ class Budget:
         return self._left >= 0
 
 
-class SecondAsking(Heard):
+class SecondAsking(Beside):
     """One stack's second answer, as a `Call`."""
 
-    __slots__ = ("_again", "_message", "_over", "_pool", "_retried", "_worker", "bodiless", "sent_whole", "upstream")
+    __slots__ = ("_again", "_message", "_over", "_pool")
 
     def __init__(self, again: Again, worker: Worker, pool: Pool, message: bytes, bodiless: bool) -> None:
         super().__init__()
@@ -53,7 +52,7 @@ class SecondAsking(Heard):
         self._over = self._retried = False
         self.bodiless = bodiless
         self.sent_whole = True
-        self.upstream: Upstream | None = None
+        self._upstream = None
 
     async def start(self) -> None:
         """Send the request once more."""
@@ -64,68 +63,30 @@ class SecondAsking(Heard):
         try:
             upstream = upstream or await self._pool.connect()
         except ConnectError as error:
-            self._end(error.reason)
+            self._ended(error.reason)
             return
         if self._over:  # it took too long meanwhile
             self._pool.give_back(upstream)
             return
-        self.upstream = upstream
+        self._upstream = upstream
         self.sent_at = time.perf_counter()
         upstream.send(self, self._message)
-
-    def whole(self, head: ReplyHead, wire: bytes, payload: bytes) -> None:
-        """Call: the whole reply."""
-        self.hear(head, payload, self._worker.max_body_bytes)
-        self._end("")
-
-    def begin(self, head: ReplyHead) -> None:
-        """Call: the head."""
-        self.head = head
-        self.capture = Capture(self._worker.max_body_bytes, self._worker.ledger)
-
-    def piece(self, wire: bytes, payload: bytes) -> None:
-        """Call: a piece of the body."""
-        if self.capture is not None:
-            self.capture.add(payload)
-
-    def end(self) -> None:
-        """Call: the body is whole."""
-        self.hear_end()
-        self._end("")
-
-    def interim(self, head: ReplyHead, upstream: Upstream, rest: bytes) -> None:
-        """Call: 1xx means nothing here."""
-        if head.status == 101:
-            upstream.drop()
-            self._end("garbled")
 
     def failed(self, reason: str, retryable: bool) -> None:
         """Call: no reply; a connection that was closed while it was idle says nothing about the stack."""
         if retryable and not self._retried:
             self._retried = True
-            self.upstream = None
+            self._upstream = None
             self._worker.tasks.start(self._send(None), "ask again")
         else:
-            self._end(reason)
+            self._ended(reason)
 
-    def timed_out(self) -> None:
-        """The answer took too long."""
-        if self.upstream is not None:
-            self.upstream.drop()
-        self._end("timeout")
-
-    def pause(self) -> None:
-        """Call: the request is already with the transport, whole."""
-
-    def resume(self) -> None:
-        """Call: see pause."""
-
-    def _end(self, failure: str) -> None:
+    def _ended(self, failure: str) -> None:
         if not self._over:
             self._over = True
             self._worker.again_timer.stop(self)
             self.failure = failure
-            self.upstream = None
+            self._upstream = None
             self.let_go()
             self._again.one_ended()
 

@@ -12,13 +12,11 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from understudy.exchange import Headers
+from understudy.proxy.beside import Beside
 from understudy.proxy.breaker import Breaker, State
-from understudy.proxy.capture import Capture
 from understudy.proxy.deadlines import Deadlines
-from understudy.proxy.head import ReplyHead
 from understudy.proxy.pool import ConnectError, Pool
-from understudy.proxy.turn import Heard, Turn
-from understudy.proxy.upstream import Upstream
+from understudy.proxy.turn import Turn
 
 if TYPE_CHECKING:
     from understudy.proxy.worker import Worker
@@ -29,10 +27,10 @@ MAX_CONNECTING = 16  # connecting costs the loop 0.1 ms: 256 at once held the us
 ENDED_AT_ONCE = 16  # shadows that time out together end in groups of this size, for the same reason
 
 
-class Asked(Heard):
+class Asked(Beside):
     """A shadow's side of a turn, and its `Call`. `failure` is empty, SHED, or why there is no answer."""
 
-    __slots__ = ("_retried", "_upstream", "bodiless", "sent_whole", "shadow", "turn")
+    __slots__ = ("shadow", "turn")
 
     def __init__(self, shadow: Shadow, turn: Turn) -> None:
         self.head = None
@@ -43,9 +41,10 @@ class Asked(Heard):
         self.sent_at = self.elapsed_ms = 0.0
         self.shadow = shadow
         self.turn = turn
+        self._worker = shadow.worker
         self.bodiless = turn.bodiless
         self.sent_whole = True
-        self._upstream: Upstream | None = None
+        self._upstream = None
         self._retried = False
 
     def start(self, message: bytes) -> None:
@@ -82,32 +81,6 @@ class Asked(Heard):
         self.sent_at = time.perf_counter()
         upstream.send(self, message)
 
-    def whole(self, head: ReplyHead, wire: bytes, payload: bytes) -> None:
-        """Call: the whole reply."""
-        self.hear(head, payload, self.shadow.worker.max_body_bytes)
-        self._ended("")
-
-    def begin(self, head: ReplyHead) -> None:
-        """Call: the head."""
-        self.head = head
-        self.capture = Capture(self.shadow.worker.max_body_bytes, self.shadow.worker.ledger)
-
-    def piece(self, wire: bytes, payload: bytes) -> None:
-        """Call: a piece of the body."""
-        if self.capture is not None:
-            self.capture.add(payload)
-
-    def end(self) -> None:
-        """Call: the body is whole."""
-        self.hear_end()
-        self._ended("")
-
-    def interim(self, head: ReplyHead, upstream: Upstream, rest: bytes) -> None:
-        """Call: 1xx means nothing here, and a shadow is never upgraded."""
-        if head.status == 101:
-            upstream.drop()
-            self._ended("garbled")
-
     def failed(self, reason: str, retryable: bool) -> None:
         """Call: there is no reply."""
         if retryable and not self._retried and self.turn.prepared.retryable:
@@ -117,18 +90,6 @@ class Asked(Heard):
                 self._connect(message)
                 return
         self._ended(reason)
-
-    def timed_out(self) -> None:
-        """The answer took too long."""
-        if self._upstream is not None:
-            self._upstream.drop()
-        self._ended("timeout")
-
-    def pause(self) -> None:
-        """Call: the request is already with the transport, whole."""
-
-    def resume(self) -> None:
-        """Call: see pause."""
 
     def _ended(self, failure: str) -> None:
         self.failure = failure

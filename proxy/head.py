@@ -71,7 +71,6 @@ class Block(Struct, frozen=True, gc=False):
     nominated: frozenset[bytes]
     length: int
     keep_alive: bool
-    expects_continue: bool
     upgrade: bytes
 
     def value(self, name: bytes) -> bytes:
@@ -196,7 +195,6 @@ def read_block(raw: bytes) -> Block:
         nominated=connection - NEVER_NOMINATED,
         length=_request_length(fields, names, minor),
         keep_alive=b"close" not in connection and (minor == 1 or b"keep-alive" in connection),
-        expects_continue=minor == 1 and _value(fields, names, b"expect").lower() == b"100-continue",
         upgrade=_upgrade(fields, names, connection, minor) if connection else b"",
     )
 

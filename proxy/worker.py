@@ -326,7 +326,7 @@ class Worker:
         if "shadow_failed" in outcomes:
             self._record_failure(turn)
             return "shadow_failed"
-        if "equal" in outcomes and outcomes == {"equal"}:
+        if outcomes == {"equal"}:
             self._record_equal(turn, elapsed)
             return "recorded"
         return "shed" if "shed" in outcomes else "skipped"

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -16,22 +15,18 @@ from rich.console import Console
 from rich.text import Text
 
 from understudy.config import Migrate
-from understudy.configfile import load
-from understudy.errors import SettingsError, UnderstudyError
+from understudy.errors import UnderstudyError
 from understudy.migrate import draw, errorlog, grants, logreader, picture
-from understudy.migrate.discover import discover
+from understudy.migrate.commanding import DEFAULT, Config, Json, print_json, see, settings_of, told
 from understudy.migrate.faults import ServerError
 from understudy.migrate.greeting import greeting
 from understudy.migrate.logins import FromSettings
 from understudy.migrate.mysql import MySql
-from understudy.migrate.topology import Tree, grow
+from understudy.migrate.topology import Tree
 from understudy.migrate.versions import Flavour, Version
 
 app = typer.Typer(help="Move the replication tree to a new version.", no_args_is_help=True, rich_markup_mode="rich")
 
-Config = Annotated[Path, typer.Option("--config", "-c", help="The settings file.", metavar="FILE")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-DEFAULT = Path("understudy.toml")
 AT_ONCE = 16
 
 
@@ -43,24 +38,6 @@ class Format(StrEnum):
     DOT = "dot"
 
 
-def _print_json(value: object) -> None:
-    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
-
-
-def _settings(config: Path) -> Migrate:
-    settings = load(config).migrate
-    if not settings.source:
-        raise SettingsError(f"{config}: migrate.source: nothing given; accepted: host:port of a server of the old tree")
-    return settings
-
-
-def see(settings: Migrate) -> Tree:
-    """The tree, or trees, of the settings' servers as they are now; a server that fails is drawn as unreachable."""
-    target = settings.target
-    starts = [settings.source, target.new_source, *target.new_replicas, target.rehearsal]
-    return grow(discover(MySql(FromSettings(settings)), list(filter(None, starts)), settings.aliases))
-
-
 @app.command()
 def status(
     config: Config = DEFAULT,
@@ -70,25 +47,20 @@ def status(
     as_json: Json = False,
 ) -> None:
     """The tree: version, role, lag, threads, who takes writes, what is wrong."""
-    settings = _settings(config)
+    settings = settings_of(config)
     if watch:
         _watch(settings, interval)
         return
     tree = see(settings)
     if as_json:
-        _print_json(draw.structure(tree))
+        print_json(draw.structure(tree))
     elif form is Format.TEXT:
         console = Console(highlight=False, soft_wrap=True)
         console.print(_drawn(tree, console))
     else:
         typer.echo(picture.svg(tree) if form is Format.SVG else picture.dot(tree))
     if why := _unreachable(tree, settings.source):
-        raise typer.Exit(_told(f"{settings.source}: {why}"))
-
-
-def _told(what: str) -> int:
-    typer.echo(f"understudy: {what}", err=True)
-    return 1
+        raise typer.Exit(told(f"{settings.source}: {why}"))
 
 
 def _unreachable(tree: Tree, address: str) -> str:
@@ -136,11 +108,11 @@ def grants_(
         flavours = {Version.parse(f"{version}-MariaDB" if flavour is Flavour.MARIADB else version): "servers of it"}
         user = user or "understudy"
     else:
-        settings = _settings(config)
+        settings = settings_of(config)
         flavours, user = _versions(settings), user or settings.user
     made = {of: grants.statements(of, wanted, user, host) for of in flavours}
     if as_json:
-        _print_json([{"version": str(of), "commands": wanted, "statements": sql} for of, sql in made.items()])
+        print_json([{"version": str(of), "commands": wanted, "statements": sql} for of, sql in made.items()])
         return
     for of, sql in made.items():
         typer.echo(f"-- {', '.join(wanted)} on {of} ({flavours[of]})")
@@ -157,7 +129,7 @@ def _versions(settings: Migrate) -> dict[Version, str]:
         except ServerError as error:
             if address == settings.source:
                 raise
-            _told(f"left out: {error.message}")
+            told(f"left out: {error.message}")
     return found
 
 
@@ -170,14 +142,14 @@ def log(
     as_json: Json = False,
 ) -> None:
     """The error logs of all servers, merged by time; for a server without one that can be read, why."""
-    settings = _settings(config)
+    settings = settings_of(config)
     least, begin = errorlog.severity(severity), errorlog.parse_since(since, datetime.now(UTC))
     logs = _read_logs(settings, server, begin)
     entries = errorlog.merged([one.entries for one in logs], least, begin)
     if as_json:
         shown = [{**msgspec.to_builtins(entry), "severity": entry.severity.name.lower()} for entry in entries]
         without = {one.server: one.why_not for one in logs if one.why_not}
-        _print_json(
+        print_json(
             {"entries": shown, "without": without, "read": {one.server: one.origin for one in logs if one.origin}}
         )
         return

@@ -1,0 +1,1 @@
+"""Replication that broke on the new side: explained, and repaired only on command."""

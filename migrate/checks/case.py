@@ -2,33 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
+from understudy.migrate.checks.accounts import Account
+from understudy.migrate.checks.activity import Activity
 from understudy.migrate.checks.schema import Schema
-from understudy.migrate.limits import Limits
+from understudy.migrate.limits import NONE, Limits
 from understudy.migrate.topology import Tree
 from understudy.migrate.versions import Version
 
 
+class Logged(Struct, frozen=True):
+    """A statement found in a sample of a server's binary log, and where: secrets are not in it."""
+
+    file: str
+    position: int
+    text: str
+    database: str = ""
+
+
 class Side(Struct, frozen=True):
-    """One server, in depth. `variables` are its global ones, by name in lower case; `schema` is what it stores."""
+    """One server, in depth. `variables` are its global ones, by name in lower case; `schema` is what it stores.
+
+    The schema and `logged` are collected of the old and the new source only. `plugins` are those that are active.
+    `clock_offset_ms` is how far its clock is ahead of ours, give or take `clock_error_ms`. `errant` are the GTIDs that
+    its source, which has been asked, doesn't have. `heartbeat_s` is how old the newest heartbeat row is, by the
+    server's own clock. `missing` says what it would not tell, and why.
+    """
 
     address: str
     version: Version
     variables: Mapping[str, str]
-    schema: Schema
+    schema: Schema = Schema()
+    status: Mapping[str, str] = {}
+    accounts: tuple[Account, ...] = ()
+    plugins: Mapping[str, str] = {}
+    activity: Activity = Activity()
+    logged: tuple[Logged, ...] = ()
+    binlog_bytes: int = 0
+    clock_offset_ms: float | None = None
+    clock_error_ms: float = 0.0
+    errant: str = ""
+    heartbeat_s: float | None = None
+    missing: tuple[str, ...] = ()
+
+    def variable(self, *names: str) -> str:
+        """A global variable, by the first of these names that the server has; empty where it has none."""
+        return next((self.variables[name] for name in names if name in self.variables), "")
+
+    def is_on(self, *names: str) -> bool:
+        """Whether a switch among the variables is on."""
+        return self.variable(*names).upper() not in ("", "0", "OFF", "NO", "DISABLED")
+
+
+class Wishes(Struct, frozen=True):
+    """What the operator wants of the upgrade, as far as rules measure it."""
+
+    rollback_hours: int = 24
+    lag_s: float = 10.0
+    transaction_s: float = 60.0
+    clock_ms: float = 1000.0
+    new_source: str = ""
 
 
 class Case(Struct, frozen=True):
     """From `old` to a server of `target` version. `new` is None where that server isn't there yet.
 
-    `tree` is the whole tree as discovered.
+    `tree` is the whole tree as discovered; `others` are its further servers, by address, without their schemas.
     """
 
     old: Side
     target: Version
     tree: Tree
-    limits: Limits
+    limits: Limits = NONE
     new: Side | None = None
+    others: Mapping[str, Side] = {}
+    wishes: Wishes = Wishes()
+
+    @property
+    def sides(self) -> Iterator[Side]:
+        """The old source, the new one where it's there, and every other server that was asked."""
+        yield self.old
+        if self.new:
+            yield self.new
+        yield from self.others.values()
+
+    @property
+    def is_between_flavours(self) -> bool:
+        """Whether it leads from MySQL to MariaDB, or the other way."""
+        return self.old.version.flavour is not self.target.flavour

@@ -19,19 +19,18 @@ class Severity(StrEnum):
     NOTE = "note"  # good to know
 
 
-class Finding(Struct, frozen=True):
-    """Something found on a server.
+class Found(NamedTuple):
+    """What `Rule.find` yields: `server` is an address of the case, `where` names the thing on it.
 
-    `where` names the thing: "shop.orders.total", "sql_mode", "'app'@'%'"; empty for the server itself. `mend` is how to
-    put it right: each line SQL that ends in a semicolon, or a sentence.
+    `where` is like "shop.orders.total", "sql_mode", "'app'@'%'"; empty for the server itself. `mend` is how to put it
+    right: each line SQL that ends in a semicolon, or a sentence. `severity` is given where it is not the rule's own.
     """
 
-    rule: str
-    severity: Severity
     server: str
     found: str
     where: str = ""
     mend: tuple[str, ...] = ()
+    severity: Severity | None = None
 
 
 class Rule(NamedTuple):
@@ -46,10 +45,17 @@ class Rule(NamedTuple):
     find: Callable[[Case], Iterator[Found]]
 
 
-class Found(NamedTuple):
-    """What `Rule.find` yields."""
+class Finding(Struct, frozen=True):
+    """Something found on a server, as it is told; the fields are those of `Found` and of its rule.
 
+    `waived` says by whom, until when and why it is accepted; empty where it is not.
+    """
+
+    rule: str
+    severity: Severity
     server: str
     found: str
+    why: str
     where: str = ""
     mend: tuple[str, ...] = ()
+    waived: str = ""

@@ -242,7 +242,9 @@ def _provided(name: str) -> bool:
 def main() -> int:
     """Provide the images named, or all that tests need."""
     parser = argparse.ArgumentParser(description="Provide the images that the tests run in.")
-    parser.add_argument("name", nargs="*", help=f"one of {', '.join(CATALOGUE)}; all that tests need where none is given")
+    parser.add_argument(
+        "name", nargs="*", help=f"one of {', '.join(CATALOGUE)}; all that tests need where none is given"
+    )
     names = parser.parse_args().name or [name for name in CATALOGUE if name not in BENCHMARK]
     if unknown := set(names) - set(CATALOGUE):
         parser.error(f"no such image: {', '.join(sorted(unknown))}; there are {', '.join(CATALOGUE)}")

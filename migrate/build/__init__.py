@@ -1,0 +1,1 @@
+"""Builds the new tree, step by step: journalled, resumable, undoable, and dry unless told to execute."""

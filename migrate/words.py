@@ -48,6 +48,15 @@ class Word(StrEnum):
     UNLOGGED = "unlogged"  # this session's changes are not written to the binary log
     LOGGED = "logged"
     ERROR_LOG = "error_log"
+    TRANSACTIONS = "transactions"  # open in InnoDB, the oldest first, with their age in seconds
+    PREPARED = "prepared"  # XA transactions that nobody has committed or rolled back; what XA COMMIT takes in `data`
+    ACCOUNTS = "accounts"
+    DATABASE_GRANTS = "database_grants"
+    TABLE_GRANTS = "table_grants"
+    COLUMN_GRANTS = "column_grants"
+    ROUTINE_GRANTS = "routine_grants"
+    DYNAMIC_GRANTS = "dynamic_grants"
+    ROLES = "roles"  # which role is granted to whom
 
 
 class Row(NamedTuple):
@@ -59,6 +68,11 @@ class Row(NamedTuple):
     sql: str
     privilege: str = ""
 
+
+_TRANSACTIONS = (  # trx_started is in the system's time zone, so the session's must be that too
+    "SELECT trx_mysql_thread_id AS id, TIMESTAMPDIFF(SECOND, trx_started, NOW()) AS seconds"
+    " FROM information_schema.innodb_trx ORDER BY trx_started"
+)
 
 TABLE: tuple[Row, ...] = (
     Row(Word.REPLICA_STATUS, MY, (5, 5), "SHOW SLAVE STATUS", "REPLICATION CLIENT"),
@@ -163,4 +177,24 @@ TABLE: tuple[Row, ...] = (
         " WHERE LOGGED >= %s ORDER BY LOGGED",
         "SELECT ON performance_schema.error_log",
     ),
+    Row(Word.TRANSACTIONS, MY, (5, 5), _TRANSACTIONS, "PROCESS"),
+    Row(Word.TRANSACTIONS, MARIA, (10, 0), _TRANSACTIONS, "PROCESS"),
+    Row(Word.PREPARED, MY, (5, 5), "XA RECOVER"),
+    Row(Word.PREPARED, MY, (5, 7, 5), "XA RECOVER CONVERT XID"),
+    Row(Word.PREPARED, MY, (8, 0), "XA RECOVER CONVERT XID", "XA_RECOVER_ADMIN"),
+    Row(Word.PREPARED, MARIA, (10, 0), "XA RECOVER"),
+    Row(Word.PREPARED, MARIA, (10, 3, 3), "XA RECOVER FORMAT = 'SQL'"),
+    Row(Word.ACCOUNTS, MY, (5, 5), "SELECT * FROM mysql.user", "SELECT ON mysql.user"),
+    Row(Word.ACCOUNTS, MARIA, (10, 0), "SELECT * FROM mysql.user", "SELECT ON mysql.user"),
+    Row(Word.DATABASE_GRANTS, MY, (5, 5), "SELECT * FROM mysql.db", "SELECT ON mysql.db"),
+    Row(Word.DATABASE_GRANTS, MARIA, (10, 0), "SELECT * FROM mysql.db", "SELECT ON mysql.db"),
+    Row(Word.TABLE_GRANTS, MY, (5, 5), "SELECT * FROM mysql.tables_priv", "SELECT ON mysql.tables_priv"),
+    Row(Word.TABLE_GRANTS, MARIA, (10, 0), "SELECT * FROM mysql.tables_priv", "SELECT ON mysql.tables_priv"),
+    Row(Word.COLUMN_GRANTS, MY, (5, 5), "SELECT * FROM mysql.columns_priv", "SELECT ON mysql.columns_priv"),
+    Row(Word.COLUMN_GRANTS, MARIA, (10, 0), "SELECT * FROM mysql.columns_priv", "SELECT ON mysql.columns_priv"),
+    Row(Word.ROUTINE_GRANTS, MY, (5, 5), "SELECT * FROM mysql.procs_priv", "SELECT ON mysql.procs_priv"),
+    Row(Word.ROUTINE_GRANTS, MARIA, (10, 0), "SELECT * FROM mysql.procs_priv", "SELECT ON mysql.procs_priv"),
+    Row(Word.DYNAMIC_GRANTS, MY, (8, 0), "SELECT * FROM mysql.global_grants", "SELECT ON mysql.global_grants"),
+    Row(Word.ROLES, MY, (8, 0), "SELECT * FROM mysql.role_edges", "SELECT ON mysql.role_edges"),
+    Row(Word.ROLES, MARIA, (10, 0, 5), "SELECT * FROM mysql.roles_mapping", "SELECT ON mysql.roles_mapping"),
 )

@@ -48,6 +48,9 @@ class Word(StrEnum):
     UNLOGGED = "unlogged"  # this session's changes are not written to the binary log
     LOGGED = "logged"
     ERROR_LOG = "error_log"
+    RELAY_EVENTS = "relay_events"  # file, position, at most so many: what the applier has before it
+    BINLOG_EVENTS = "binlog_events"  # file, position, at most so many, of its own binary log
+    NEXT_GTID = "next_gtid"  # this session's next transaction has this GTID; AUTOMATIC: one of the server's own
     TRANSACTIONS = "transactions"  # open in InnoDB, the oldest first, with their age in seconds
     PREPARED = "prepared"  # XA transactions that nobody has committed or rolled back; what XA COMMIT takes in `data`
     ACCOUNTS = "accounts"
@@ -177,6 +180,15 @@ TABLE: tuple[Row, ...] = (
         " WHERE LOGGED >= %s ORDER BY LOGGED",
         "SELECT ON performance_schema.error_log",
     ),
+    Row(Word.RELAY_EVENTS, MY, (5, 5), "SHOW RELAYLOG EVENTS IN %s FROM %s LIMIT %s", "REPLICATION SLAVE"),
+    Row(Word.RELAY_EVENTS, MY, (5, 7, 6), "SHOW RELAYLOG EVENTS IN %s FROM %s LIMIT %s{channel}", "REPLICATION SLAVE"),
+    Row(Word.RELAY_EVENTS, MARIA, (10, 0), "SHOW RELAYLOG{channel} EVENTS IN %s FROM %s LIMIT %s", "REPLICATION SLAVE"),
+    Row(Word.RELAY_EVENTS, MARIA, (10, 5, 2), "SHOW RELAYLOG{channel} EVENTS IN %s FROM %s LIMIT %s", "SLAVE MONITOR"),
+    Row(Word.BINLOG_EVENTS, MY, (5, 5), "SHOW BINLOG EVENTS IN %s FROM %s LIMIT %s", "REPLICATION SLAVE"),
+    Row(Word.BINLOG_EVENTS, MARIA, (10, 0), "SHOW BINLOG EVENTS IN %s FROM %s LIMIT %s", "REPLICATION SLAVE"),
+    Row(Word.BINLOG_EVENTS, MARIA, (10, 5, 2), "SHOW BINLOG EVENTS IN %s FROM %s LIMIT %s", "BINLOG MONITOR"),
+    Row(Word.NEXT_GTID, MY, (5, 6), "SET SESSION gtid_next = %s", "SUPER"),
+    Row(Word.NEXT_GTID, MY, (8, 0, 14), "SET SESSION gtid_next = %s", "SESSION_VARIABLES_ADMIN"),
     Row(Word.TRANSACTIONS, MY, (5, 5), _TRANSACTIONS, "PROCESS"),
     Row(Word.TRANSACTIONS, MARIA, (10, 0), _TRANSACTIONS, "PROCESS"),
     Row(Word.PREPARED, MY, (5, 5), "XA RECOVER"),

@@ -26,6 +26,7 @@ ARGUMENTS: dict[Word, tuple[object, ...]] = {
     Word.WAIT_POSITION: ("binlog.000001", 4, 1),
     Word.WAIT_GTID: ("", 1),
     Word.ERROR_LOG: ("2000-01-01",),
+    Word.NEXT_GTID: ("AUTOMATIC",),
 }
 REFUSED_ALREADY = (Word.PROCESSES,)  # without its privilege it shows one's own sessions
 
@@ -63,12 +64,22 @@ def stage(session: Session) -> None:
     session.execute(dialect.repoint(NOWHERE))
 
 
-def say(session: Session, word: Word) -> None:
+def say(server: Running, session: Session, word: Word) -> None:
     dialect = session.dialect
     if word is Word.REPOINT:
         session.execute(dialect.repoint(NOWHERE))
     else:
-        session.rows(dialect.sql(word), *ARGUMENTS.get(word, ()))
+        session.rows(dialect.sql(word), *arguments(server, word))
+
+
+def arguments(server: Running, word: Word) -> tuple[object, ...]:
+    """What takes the place of a statement's %s; the names of log files are the server's own."""
+    if word is Word.BINLOG_EVENTS:
+        return (server.coordinates().file, 4, 1)
+    if word is Word.RELAY_EVENTS:
+        with server.sql() as root:
+            return (root.rows(root.dialect.sql(Word.REPLICA_STATUS))[0]["Relay_Log_File"], 4, 1)
+    return ARGUMENTS.get(word, ())
 
 
 @pytest.mark.parametrize("word", Word)
@@ -86,12 +97,12 @@ def test_a_statement_runs_with_its_privilege_and_without_it_the_error_names_what
             return
         try:
             with account(server, dialect.privilege(word)) as session:
-                say(session, word)
+                say(server, session, word)
         finally:
             stage(root)
         if dialect.privilege(word) and word not in REFUSED_ALREADY:
             with account(server, "") as session, pytest.raises(PrivilegeError) as refused:
-                say(session, word)
+                say(server, session, word)
             stage(root)
             assert refused.value.privilege, refused.value
 

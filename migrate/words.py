@@ -198,6 +198,7 @@ TABLE: tuple[Row, ...] = (
     Row(Word.PREPARED, MARIA, (10, 3, 3), "XA RECOVER FORMAT = 'SQL'"),
     Row(Word.ACCOUNTS, MY, (5, 5), "SELECT * FROM mysql.user", "SELECT ON mysql.user"),
     Row(Word.ACCOUNTS, MARIA, (10, 0), "SELECT * FROM mysql.user", "SELECT ON mysql.user"),
+    Row(Word.ACCOUNTS, MARIA, (10, 4, 1), "SELECT * FROM mysql.global_priv", "SELECT ON mysql.global_priv"),
     Row(Word.DATABASE_GRANTS, MY, (5, 5), "SELECT * FROM mysql.db", "SELECT ON mysql.db"),
     Row(Word.DATABASE_GRANTS, MARIA, (10, 0), "SELECT * FROM mysql.db", "SELECT ON mysql.db"),
     Row(Word.TABLE_GRANTS, MY, (5, 5), "SELECT * FROM mysql.tables_priv", "SELECT ON mysql.tables_priv"),

@@ -14,6 +14,7 @@ class Doing(Struct, frozen=True):
     seconds: float
     doing: str = ""
     state: str = ""
+    command: str = ""
 
 
 class Prepared(Struct, frozen=True):
@@ -22,9 +23,24 @@ class Prepared(Struct, frozen=True):
     xid: str
 
 
+class Event(Struct, frozen=True):
+    """A scheduled event. `status` is ENABLED, DISABLED, or that it is disabled as on a replica."""
+
+    schema: str
+    name: str
+    definer: str
+    status: str
+
+    @property
+    def path(self) -> str:
+        """ "schema.name", for people."""
+        return f"{self.schema}.{self.name}"
+
+
 class Activity(Struct, frozen=True):
-    """Open InnoDB transactions, oldest first; sessions; prepared XA transactions."""
+    """Open InnoDB transactions, oldest first; sessions; prepared XA transactions; events that are scheduled."""
 
     transactions: tuple[Doing, ...] = ()
     sessions: tuple[Doing, ...] = ()
     prepared: tuple[Prepared, ...] = ()
+    events: tuple[Event, ...] = ()

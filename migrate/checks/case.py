@@ -27,9 +27,11 @@ class Side(Struct, frozen=True):
     """One server, in depth. `variables` are its global ones, by name in lower case; `schema` is what it stores.
 
     The schema and `logged` are collected of the old and the new source only. `plugins` are those that are active.
-    `clock_offset_ms` is how far its clock is ahead of ours, give or take `clock_error_ms`. `errant` are the GTIDs that
-    its source, which has been asked, doesn't have. `heartbeat_s` is how old the newest heartbeat row is, by the
-    server's own clock. `missing` says what it would not tell, and why.
+    `clock_offset_ms` is how far its clock is ahead of ours, give or take `clock_error_ms`.
+
+    `gtids` is what it has executed, in its flavour's own words, and `gtids_later` the same once every other server had
+    been asked: what a replica had before, and its source has not later, never came from there. `heartbeat` is the
+    newest heartbeat row's time in seconds, `heartbeat_age_s` how old that is by the server's own clock.
     """
 
     address: str
@@ -38,14 +40,16 @@ class Side(Struct, frozen=True):
     schema: Schema = Schema()
     status: Mapping[str, str] = {}
     accounts: tuple[Account, ...] = ()
-    plugins: Mapping[str, str] = {}
+    plugins: frozenset[str] = frozenset()
     activity: Activity = Activity()
     logged: tuple[Logged, ...] = ()
-    binlog_bytes: int = 0
-    clock_offset_ms: float | None = None
+    clock_offset_ms: float = 0.0
     clock_error_ms: float = 0.0
-    errant: str = ""
-    heartbeat_s: float | None = None
+    gtids: str = ""
+    gtids_later: str = ""
+    own_writes: int = 0
+    heartbeat: float | None = None
+    heartbeat_age_s: float | None = None
     missing: tuple[str, ...] = ()
 
     def variable(self, *names: str) -> str:
@@ -56,6 +60,13 @@ class Side(Struct, frozen=True):
         """Whether a switch among the variables is on."""
         return self.variable(*names).upper() not in ("", "0", "OFF", "NO", "DISABLED")
 
+    def number(self, *names: str) -> float | None:
+        """A variable as a number; None where it has none, or what is no number."""
+        try:
+            return float(self.variable(*names))
+        except ValueError:
+            return None
+
 
 class Wishes(Struct, frozen=True):
     """What the operator wants of the upgrade, as far as rules measure it."""
@@ -64,7 +75,7 @@ class Wishes(Struct, frozen=True):
     lag_s: float = 10.0
     transaction_s: float = 60.0
     clock_ms: float = 1000.0
-    new_source: str = ""
+    heartbeat_table: str = ""
 
 
 class Case(Struct, frozen=True):
@@ -93,3 +104,17 @@ class Case(Struct, frozen=True):
     def is_between_flavours(self) -> bool:
         """Whether it leads from MySQL to MariaDB, or the other way."""
         return self.old.version.flavour is not self.target.flavour
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The servers that a write passes on its way from the old source to the new one, both included."""
+        if self.new is None or self.new.address not in self.tree.shape:
+            return (self.old.address,)
+        return (*reversed([*self.tree.shape.above(self.new.address)]), self.new.address)
+
+    @property
+    def beneath_new(self) -> frozenset[str]:
+        """The new source and all that follows it."""
+        if self.new is None or self.new.address not in self.tree.shape:
+            return frozenset()
+        return frozenset((self.new.address, *self.tree.shape.below(self.new.address)))

@@ -1,0 +1,124 @@
+"""Collecting what the rules look at: one session with each server, all of them in parallel.
+
+What an account may not see costs its own facts alone; it is kept in `Side.missing` with the privilege that is lacking.
+Nothing is written, and nothing is asked that locks or scans a table of the application's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+from msgspec.structs import replace
+
+from understudy.migrate import rows
+from understudy.migrate.checks.asking import asked
+from understudy.migrate.checks.case import Case, Side, Wishes
+from understudy.migrate.checks.collect_activity import activity
+from understudy.migrate.checks.granttables import GrantTables, accounts
+from understudy.migrate.checks.measure import clock, heartbeat
+from understudy.migrate.faults import ServerError
+from understudy.migrate.limits import Limits
+from understudy.migrate.ports import Clock, Database, Servers
+from understudy.migrate.topology import Tree
+from understudy.migrate.versions import Version
+from understudy.migrate.words import Word
+
+AT_ONCE = 16
+TABLES = {
+    "accounts": (Word.ACCOUNTS, "its accounts"),
+    "databases": (Word.DATABASE_GRANTS, "grants on databases"),
+    "tables": (Word.TABLE_GRANTS, "grants on tables"),
+    "columns": (Word.COLUMN_GRANTS, "grants on columns"),
+    "routines": (Word.ROUTINE_GRANTS, "grants on routines"),
+    "dynamic": (Word.DYNAMIC_GRANTS, "dynamic privileges"),
+    "roles": (Word.ROLES, "who has which role"),
+}
+Tell = Callable[[str], None]
+
+
+def collect(
+    servers: Servers, clock: Clock, tree: Tree, old: str, new: str, wishes: Wishes, tell: Tell
+) -> dict[str, Side]:
+    """Every server of the tree that answers, by address; `old` and `new` with their schemas.
+
+    `tell` is called with a sentence whenever a server is done. Raises ServerError where `old` doesn't answer.
+    """
+    reached = [server.address for server in tree if not server.unreachable]
+
+    def ask(address: str) -> Side | ServerError:
+        try:
+            with servers.open(address) as database:
+                side = look(database, clock, wishes, is_deep=address in (old, new))
+        except ServerError as error:
+            if address == old:
+                raise
+            return error
+        tell(f"{address} has told")
+        return side
+
+    with ThreadPoolExecutor(AT_ONCE, "check") as pool:
+        found = dict(zip(reached, pool.map(ask, reached), strict=True))
+        sides = {address: side for address, side in found.items() if isinstance(side, Side)}
+        later = dict(zip(sides, pool.map(lambda address: _gtids_later(servers, address), sides), strict=True))
+    return {address: replace(side, gtids_later=later[address]) for address, side in sides.items()}
+
+
+def case(
+    sides: Mapping[str, Side], tree: Tree, old: str, new: str, target: Version, limits: Limits, wishes: Wishes
+) -> Case:
+    """What the rules look at, put together."""
+    others = {address: side for address, side in sides.items() if address not in (old, new)}
+    return Case(sides[old], target, tree, limits, sides.get(new), others, wishes)
+
+
+def look(database: Database, clock_: Clock, wishes: Wishes, is_deep: bool = False) -> Side:
+    """One server. Raises ServerError where the session is lost."""
+    missing: list[str] = []
+    offset_ms, error_ms = clock(database, clock_)
+    side = Side(
+        database.address,
+        database.version,
+        variables=_pairs(database.rows("SHOW GLOBAL VARIABLES")),
+        status=_pairs(database.rows("SHOW GLOBAL STATUS")),
+        gtids=_gtids(database),
+        clock_offset_ms=offset_ms,
+        clock_error_ms=error_ms,
+        plugins=frozenset(
+            rows.text(row["PLUGIN_NAME"]).lower()
+            for row in database.rows(
+                "SELECT PLUGIN_NAME FROM information_schema.PLUGINS WHERE PLUGIN_STATUS = 'ACTIVE'"
+            )
+        ),
+        activity=activity(database, missing),
+    )
+    newest, age_s = heartbeat(database, wishes.heartbeat_table, missing)
+    side = replace(side, heartbeat=newest, heartbeat_age_s=age_s)
+    if is_deep:
+        side = _deep(database, side, missing)
+    return replace(side, missing=tuple(missing))
+
+
+def _deep(database: Database, side: Side, missing: list[str]) -> Side:
+    given = {name: asked(database, word, what, missing) for name, (word, what) in TABLES.items()}
+    return replace(side, accounts=accounts(GrantTables(**given)))
+
+
+def _gtids(database: Database) -> str:
+    """MySQL's executed set; of MariaDB the newest of each domain and server, which gtid_binlog_state alone keeps."""
+    if database.version.is_mariadb():
+        return rows.text(database.value("SELECT @@GLOBAL.gtid_binlog_state"))
+    if not database.dialect.knows(Word.GTID_EXECUTED):
+        return ""
+    return rows.text(database.value(database.dialect.sql(Word.GTID_EXECUTED))).replace("\n", "")
+
+
+def _gtids_later(servers: Servers, address: str) -> str:
+    with suppress(ServerError), servers.open(address) as database:
+        return _gtids(database)
+    return ""
+
+
+def _pairs(said: Iterable[Mapping[str, object]]) -> dict[str, str]:
+    return {rows.text(row["Variable_name"]).lower(): rows.text(row["Value"]) for row in said}

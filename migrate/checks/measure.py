@@ -1,0 +1,60 @@
+"""What is measured rather than read: how far a server's clock is from ours, how old its newest heartbeat is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from understudy.errors import UnderstudyError
+from understudy.migrate.faults import PrivilegeError, StatementError
+from understudy.migrate.ports import Clock, Database
+from understudy.migrate.rows import text
+from understudy.migrate.sqltext import identifier
+
+TRIES = 3
+NO_SUCH_TABLE = (1049, 1146)  # ER_BAD_DB_ERROR, ER_NO_SUCH_TABLE
+
+
+def clock(database: Database, ours: Clock) -> tuple[float, float]:
+    """How far the server's clock is ahead of ours, give or take how much, in ms: the quickest of a few askings."""
+    database.execute("SET SESSION time_zone = '+00:00'")
+    found = [_once(database, ours) for _ in range(TRIES)]
+    database.execute("SET SESSION time_zone = 'SYSTEM'")
+    return min(found, key=lambda one: one[1])
+
+
+def _once(database: Database, ours: Clock) -> tuple[float, float]:
+    before = ours.now_s()
+    there = float(database.value("SELECT UNIX_TIMESTAMP(SYSDATE(6))"))
+    after = ours.now_s()
+    return (there - (before + after) / 2) * 1000, (after - before) / 2 * 1000
+
+
+def heartbeat(database: Database, table: str, missing: list[str]) -> tuple[float | None, float | None]:
+    """The newest row of a heartbeat table in pt-heartbeat's layout: its time, its age by the server's clock.
+
+    The time is read as if it were UTC, in seconds since 1970. pt-heartbeat writes local time unless it was told --utc,
+    so the age is the nearer to now of the two.
+    """
+    if not table:
+        return None, None
+    try:
+        row = database.row(
+            f"SELECT MAX(ts) AS newest, NOW(6) AS here, UTC_TIMESTAMP(6) AS utc FROM {identifier(*table.split('.', 1))}"
+        )
+    except PrivilegeError as error:
+        missing.append(f"its heartbeat: {error.what}; GRANT SELECT ON {table} lets it")
+        return None, None
+    except (StatementError, UnderstudyError) as error:
+        if isinstance(error, StatementError) and error.number in NO_SUCH_TABLE:
+            return None, None
+        raise
+    if row is None or row["newest"] is None:
+        return None, None
+    newest = _seconds(row["newest"])
+    return newest, min((_seconds(row["here"]) - newest, _seconds(row["utc"]) - newest), key=abs)
+
+
+def _seconds(moment: object) -> float:
+    if not isinstance(moment, datetime):
+        moment = datetime.fromisoformat(text(moment))
+    return moment.replace(tzinfo=UTC).timestamp()

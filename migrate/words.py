@@ -34,6 +34,7 @@ class Word(StrEnum):
     START_APPLIER = "start_applier"
     STOP_APPLIER = "stop_applier"
     STOP_RECEIVER = "stop_receiver"
+    START_UNTIL = "start_until"  # the applier alone, until it is at this file and position of its source
     REPOINT = "repoint"
     FORGET = "forget"  # the replica forgets whom it followed
     RESET_LOGS = "reset_logs"  # its own binary logs and GTIDs are deleted
@@ -45,6 +46,7 @@ class Word(StrEnum):
     SKIP_ONE = "skip_one"  # the applier leaves out one event group, at its next start
     READ_ONLY = "read_only"
     READ_WRITE = "read_write"
+    ADMIN_WRITES = "admin_writes"  # read_only stays, and an administrator may write all the same
     UNLOGGED = "unlogged"  # this session's changes are not written to the binary log
     LOGGED = "logged"
     ERROR_LOG = "error_log"
@@ -60,6 +62,25 @@ class Word(StrEnum):
     ROUTINE_GRANTS = "routine_grants"
     DYNAMIC_GRANTS = "dynamic_grants"
     ROLES = "roles"  # which role is granted to whom
+    DATABASES = "databases"
+    TABLES = "tables"  # of the schema, as all that follow: what is in databases that are not the server's own
+    COLUMNS = "columns"
+    INDEXES = "indexes"
+    FOREIGN_KEYS = "foreign_keys"
+    CHECKS = "checks"
+    PARTITIONS = "partitions"
+    VIEWS = "views"
+    ROUTINES = "routines"
+    PARAMETERS = "parameters"
+    TRIGGERS = "triggers"
+    EVENTS = "events"
+    OWN_TABLES = "own_tables"  # those in the database mysql
+    LOGS_KEPT = "logs_kept"  # for how many seconds binary logs are kept; 0 for ever
+    KEEP_LOGS = "keep_logs"  # seconds; in whole days where the server knows no less
+    GTID_MODE = "gtid_mode"  # one step at a time: OFF, OFF_PERMISSIVE, ON_PERMISSIVE, ON
+    CREATE_REPLICATOR = "create_replicator"  # user, host, password
+    GRANT_REPLICATION = "grant_replication"  # user, host
+    DROP_REPLICATOR = "drop_replicator"  # user, host
 
 
 class Row(NamedTuple):
@@ -72,6 +93,50 @@ class Row(NamedTuple):
     privilege: str = ""
 
 
+_ALIEN = "NOT IN ('mysql', 'information_schema', 'performance_schema')"
+_COLUMNS = (
+    "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, COLLATION_NAME,"
+    f" {{}} FROM information_schema.COLUMNS WHERE TABLE_SCHEMA {_ALIEN}"
+)
+_INDEXES = (  # without CARDINALITY, for which MySQL 5.6 and MariaDB would open every table
+    "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART, INDEX_TYPE, NULLABLE, SEQ_IN_INDEX,"
+    f" {{}} FROM information_schema.STATISTICS WHERE TABLE_SCHEMA {_ALIEN}"
+)
+_DATABASES = f"SELECT SCHEMA_NAME, DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME {_ALIEN}"
+_TABLES = (
+    "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE, ROW_FORMAT, TABLE_COLLATION, CREATE_OPTIONS, TABLE_TYPE, TABLE_COMMENT"
+    f" FROM information_schema.TABLES WHERE TABLE_SCHEMA {_ALIEN}"
+)
+_FOREIGN_KEYS = (
+    "SELECT TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME,"
+    " REFERENCED_COLUMN_NAME, ORDINAL_POSITION FROM information_schema.KEY_COLUMN_USAGE"
+    f" WHERE REFERENCED_TABLE_NAME IS NOT NULL AND TABLE_SCHEMA {_ALIEN}"
+)
+_PARTITIONS = (
+    "SELECT TABLE_SCHEMA, TABLE_NAME, PARTITION_NAME, SUBPARTITION_NAME FROM information_schema.PARTITIONS"
+    f" WHERE PARTITION_NAME IS NOT NULL AND TABLE_SCHEMA {_ALIEN}"
+)
+_VIEWS = (
+    "SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION, DEFINER FROM information_schema.VIEWS"
+    f" WHERE TABLE_SCHEMA {_ALIEN}"
+)
+_ROUTINES = (
+    "SELECT ROUTINE_SCHEMA, ROUTINE_NAME, ROUTINE_TYPE, ROUTINE_DEFINITION, DEFINER, SQL_MODE"
+    f" FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA {_ALIEN}"
+)
+_PARAMETERS = (
+    "SELECT SPECIFIC_SCHEMA, SPECIFIC_NAME, ROUTINE_TYPE, PARAMETER_NAME FROM information_schema.PARAMETERS"
+    f" WHERE PARAMETER_NAME IS NOT NULL AND SPECIFIC_SCHEMA {_ALIEN}"
+)
+_TRIGGERS = (
+    "SELECT TRIGGER_SCHEMA, TRIGGER_NAME, EVENT_OBJECT_TABLE, ACTION_STATEMENT, DEFINER, SQL_MODE"
+    f" FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA {_ALIEN}"
+)
+_EVENTS = (
+    "SELECT EVENT_SCHEMA, EVENT_NAME, EVENT_DEFINITION, DEFINER, SQL_MODE"
+    f" FROM information_schema.EVENTS WHERE EVENT_SCHEMA {_ALIEN}"
+)
+_OWN_TABLES = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'mysql'"
 _TRANSACTIONS = (  # trx_started is in the system's time zone, so the session's must be that too
     "SELECT trx_mysql_thread_id AS id, TIMESTAMPDIFF(SECOND, trx_started, NOW()) AS seconds"
     " FROM information_schema.innodb_trx ORDER BY trx_started"
@@ -210,4 +275,113 @@ TABLE: tuple[Row, ...] = (
     Row(Word.DYNAMIC_GRANTS, MY, (8, 0), "SELECT * FROM mysql.global_grants", "SELECT ON mysql.global_grants"),
     Row(Word.ROLES, MY, (8, 0), "SELECT * FROM mysql.role_edges", "SELECT ON mysql.role_edges"),
     Row(Word.ROLES, MARIA, (10, 0, 5), "SELECT * FROM mysql.roles_mapping", "SELECT ON mysql.roles_mapping"),
+    Row(
+        Word.START_UNTIL,
+        MY,
+        (5, 5),
+        "START SLAVE SQL_THREAD UNTIL MASTER_LOG_FILE = %s, MASTER_LOG_POS = %s",
+        "SUPER",
+    ),
+    Row(
+        Word.START_UNTIL,
+        MY,
+        (8, 0, 23),
+        "START REPLICA SQL_THREAD UNTIL SOURCE_LOG_FILE = %s, SOURCE_LOG_POS = %s",
+        "REPLICATION_SLAVE_ADMIN",
+    ),
+    Row(
+        Word.START_UNTIL,
+        MARIA,
+        (10, 0),
+        "START SLAVE SQL_THREAD UNTIL MASTER_LOG_FILE = %s, MASTER_LOG_POS = %s",
+        "SUPER",
+    ),
+    Row(
+        Word.START_UNTIL,
+        MARIA,
+        (10, 5, 2),
+        "START REPLICA SQL_THREAD UNTIL MASTER_LOG_FILE = %s, MASTER_LOG_POS = %s",
+        "REPLICATION SLAVE ADMIN",
+    ),
+    Row(Word.ADMIN_WRITES, MY, (5, 7, 8), "SET GLOBAL super_read_only = 0", "SUPER"),
+    Row(Word.ADMIN_WRITES, MY, (8, 0, 1), "SET GLOBAL super_read_only = 0", "SYSTEM_VARIABLES_ADMIN"),
+    Row(Word.LOGS_KEPT, MY, (5, 5), "SELECT @@GLOBAL.expire_logs_days * 86400"),
+    Row(Word.LOGS_KEPT, MY, (8, 0, 1), "SELECT @@GLOBAL.binlog_expire_logs_seconds"),
+    Row(Word.LOGS_KEPT, MARIA, (10, 0), "SELECT @@GLOBAL.expire_logs_days * 86400"),
+    Row(Word.LOGS_KEPT, MARIA, (10, 6, 1), "SELECT @@GLOBAL.binlog_expire_logs_seconds"),
+    Row(Word.KEEP_LOGS, MY, (5, 5), "SET GLOBAL expire_logs_days = CEILING(%s / 86400)", "SUPER"),
+    Row(Word.KEEP_LOGS, MY, (8, 0, 1), "SET GLOBAL binlog_expire_logs_seconds = %s", "SYSTEM_VARIABLES_ADMIN"),
+    Row(Word.KEEP_LOGS, MY, (8, 0, 11), "SET PERSIST binlog_expire_logs_seconds = %s", "SYSTEM_VARIABLES_ADMIN"),
+    Row(Word.KEEP_LOGS, MARIA, (10, 0), "SET GLOBAL expire_logs_days = CEILING(%s / 86400)", "SUPER"),
+    Row(Word.KEEP_LOGS, MARIA, (10, 5, 2), "SET GLOBAL expire_logs_days = CEILING(%s / 86400)", "BINLOG ADMIN"),
+    Row(Word.KEEP_LOGS, MARIA, (10, 6, 1), "SET GLOBAL binlog_expire_logs_seconds = %s", "BINLOG ADMIN"),
+    Row(Word.GTID_MODE, MY, (5, 7, 6), "SET GLOBAL gtid_mode = %s", "SUPER"),
+    Row(Word.GTID_MODE, MY, (8, 0, 11), "SET PERSIST gtid_mode = %s", "SYSTEM_VARIABLES_ADMIN"),
+    Row(Word.CREATE_REPLICATOR, MY, (5, 5), "CREATE USER %s@%s IDENTIFIED BY %s", "CREATE USER"),
+    # CONNECTION_ADMIN, READ_ONLY ADMIN: where read_only is set, as on a replica that is to have replicas
+    Row(Word.CREATE_REPLICATOR, MY, (8, 0, 1), "CREATE USER %s@%s IDENTIFIED BY %s", "CONNECTION_ADMIN, CREATE USER"),
+    Row(Word.CREATE_REPLICATOR, MARIA, (10, 0), "CREATE USER %s@%s IDENTIFIED BY %s", "CREATE USER"),
+    Row(
+        Word.CREATE_REPLICATOR, MARIA, (10, 5, 2), "CREATE USER %s@%s IDENTIFIED BY %s", "CREATE USER, READ_ONLY ADMIN"
+    ),
+    Row(
+        Word.GRANT_REPLICATION, MY, (5, 5), "GRANT REPLICATION SLAVE ON *.* TO %s@%s", "GRANT OPTION, REPLICATION SLAVE"
+    ),
+    Row(
+        Word.GRANT_REPLICATION,
+        MARIA,
+        (10, 0),
+        "GRANT REPLICATION SLAVE ON *.* TO %s@%s",
+        "GRANT OPTION, REPLICATION SLAVE",
+    ),
+    Row(Word.DROP_REPLICATOR, MY, (5, 5), "DROP USER %s@%s", "CREATE USER"),
+    Row(Word.DROP_REPLICATOR, MARIA, (10, 0), "DROP USER %s@%s", "CREATE USER"),
+    Row(Word.DATABASES, MY, (5, 5), _DATABASES, "SHOW DATABASES"),
+    Row(Word.DATABASES, MARIA, (10, 0), _DATABASES, "SHOW DATABASES"),
+    Row(Word.TABLES, MY, (5, 5), _TABLES, "REFERENCES"),
+    Row(Word.TABLES, MARIA, (10, 0), _TABLES, "REFERENCES"),
+    Row(Word.COLUMNS, MY, (5, 5), _COLUMNS.format("NULL"), "REFERENCES"),
+    Row(Word.COLUMNS, MY, (5, 7, 6), _COLUMNS.format("GENERATION_EXPRESSION"), "REFERENCES"),
+    Row(Word.COLUMNS, MARIA, (10, 0), _COLUMNS.format("NULL"), "REFERENCES"),
+    Row(Word.COLUMNS, MARIA, (10, 2, 5), _COLUMNS.format("GENERATION_EXPRESSION"), "REFERENCES"),
+    Row(Word.INDEXES, MY, (5, 5), _INDEXES.format("NULL"), "REFERENCES"),
+    Row(Word.INDEXES, MY, (8, 0, 13), _INDEXES.format("EXPRESSION"), "REFERENCES"),
+    Row(Word.INDEXES, MARIA, (10, 0), _INDEXES.format("NULL"), "REFERENCES"),
+    Row(Word.FOREIGN_KEYS, MY, (5, 5), _FOREIGN_KEYS, "REFERENCES"),
+    Row(Word.FOREIGN_KEYS, MARIA, (10, 0), _FOREIGN_KEYS, "REFERENCES"),
+    Row(
+        Word.CHECKS,
+        MY,
+        (8, 0, 16),
+        "SELECT c.CONSTRAINT_SCHEMA, t.TABLE_NAME, c.CONSTRAINT_NAME, c.CHECK_CLAUSE"
+        " FROM information_schema.CHECK_CONSTRAINTS c JOIN information_schema.TABLE_CONSTRAINTS t"
+        " USING (CONSTRAINT_SCHEMA, CONSTRAINT_NAME) WHERE t.CONSTRAINT_TYPE = 'CHECK'",
+        "REFERENCES",
+    ),
+    Row(
+        Word.CHECKS,
+        MARIA,
+        (10, 2, 22),
+        "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS"
+        f" WHERE CONSTRAINT_SCHEMA {_ALIEN}",
+        "REFERENCES",
+    ),
+    Row(Word.PARTITIONS, MY, (5, 5), _PARTITIONS, "REFERENCES"),
+    Row(Word.PARTITIONS, MARIA, (10, 0), _PARTITIONS, "REFERENCES"),
+    Row(Word.VIEWS, MY, (5, 5), _VIEWS, "SHOW VIEW"),
+    Row(Word.VIEWS, MARIA, (10, 0), _VIEWS, "SHOW VIEW"),
+    Row(Word.ROUTINES, MY, (5, 5), _ROUTINES, "SELECT ON mysql.proc"),
+    Row(Word.ROUTINES, MY, (8, 0), _ROUTINES, "SELECT"),
+    Row(Word.ROUTINES, MY, (8, 0, 20), _ROUTINES, "SHOW_ROUTINE"),
+    Row(Word.ROUTINES, MARIA, (10, 0), _ROUTINES, "SELECT ON mysql.proc"),
+    Row(Word.PARAMETERS, MY, (5, 5), _PARAMETERS, "SELECT ON mysql.proc"),
+    Row(Word.PARAMETERS, MY, (8, 0), _PARAMETERS, "SELECT"),
+    Row(Word.PARAMETERS, MY, (8, 0, 20), _PARAMETERS, "SHOW_ROUTINE"),
+    Row(Word.PARAMETERS, MARIA, (10, 0), _PARAMETERS, "SELECT ON mysql.proc"),
+    Row(Word.TRIGGERS, MY, (5, 5), _TRIGGERS, "TRIGGER"),
+    Row(Word.TRIGGERS, MARIA, (10, 0), _TRIGGERS, "TRIGGER"),
+    Row(Word.EVENTS, MY, (5, 5), _EVENTS, "EVENT"),
+    Row(Word.EVENTS, MARIA, (10, 0), _EVENTS, "EVENT"),
+    Row(Word.OWN_TABLES, MY, (5, 5), _OWN_TABLES, "REFERENCES"),
+    Row(Word.OWN_TABLES, MARIA, (10, 0), _OWN_TABLES, "REFERENCES"),
 )

@@ -26,9 +26,20 @@ ARGUMENTS: dict[Word, tuple[object, ...]] = {
     Word.WAIT_POSITION: ("binlog.000001", 4, 1),
     Word.WAIT_GTID: ("", 1),
     Word.ERROR_LOG: ("2000-01-01",),
+    Word.START_UNTIL: ("binlog.000001", 4),
+    Word.KEEP_LOGS: (10 * 86_400,),
+    Word.GTID_MODE: ("ON_PERMISSIVE",),  # a step away from 9.7's default
+    Word.CREATE_REPLICATOR: ("replicator", "%", Secret("of its own")),
+    Word.GRANT_REPLICATION: ("repl", "%"),
+    Word.DROP_REPLICATOR: ("replicator", "%"),
     Word.NEXT_GTID: ("AUTOMATIC",),
 }
-REFUSED_ALREADY = (Word.PROCESSES,)  # without its privilege it shows one's own sessions
+SCHEMA = (
+    Word.DATABASES, Word.TABLES, Word.COLUMNS, Word.INDEXES, Word.FOREIGN_KEYS, Word.CHECKS, Word.PARTITIONS, Word.VIEWS,
+    Word.ROUTINES, Word.PARAMETERS, Word.TRIGGERS, Word.EVENTS, Word.OWN_TABLES,
+)  # fmt: skip
+# without its privilege it shows one's own sessions, or nothing
+REFUSED_ALREADY = (Word.PROCESSES, *SCHEMA)
 
 
 class Account(NamedTuple):
@@ -68,6 +79,9 @@ def say(server: Running, session: Session, word: Word) -> None:
     dialect = session.dialect
     if word is Word.REPOINT:
         session.execute(dialect.repoint(NOWHERE))
+    elif word in (Word.CREATE_REPLICATOR, Word.DROP_REPLICATOR):
+        for said in (Word.CREATE_REPLICATOR, Word.DROP_REPLICATOR):
+            session.execute(dialect.sql(said), *ARGUMENTS[said])
     else:
         session.rows(dialect.sql(word), *arguments(server, word))
 

@@ -17,13 +17,14 @@ class DialectError(UnderstudyError):
 class Follow(Struct, frozen=True):
     """Whom a replica shall follow, and from where: by file and position, or by GTID where `file` is empty.
 
+    Without a `user` the replica keeps the account and password that it has.
     `tls` None leaves it to the version's default. `public_key` lets a caching_sha2 account log in without TLS.
     """
 
     host: str
     port: int
-    user: str
-    password: Secret
+    user: str = ""
+    password: Secret = Secret("")
     file: str = ""
     position: int = 0
     tls: bool | None = None
@@ -71,9 +72,9 @@ class Dialect(Struct, frozen=True):
         options: list[tuple[str, object]] = [
             (f"{word}_HOST = %s", follow.host),
             (f"{word}_PORT = %s", follow.port),
-            (f"{word}_USER = %s", follow.user),
-            (f"{word}_PASSWORD = %s", follow.password),
         ]
+        if follow.user:
+            options += [(f"{word}_USER = %s", follow.user), (f"{word}_PASSWORD = %s", follow.password)]
         if follow.file:
             options += [(f"{word}_LOG_FILE = %s", follow.file), (f"{word}_LOG_POS = %s", follow.position)]
         if self.version.is_mariadb():

@@ -298,6 +298,15 @@ class Target(Section, frozen=True):
     gtid_at_cutover: Annotated[bool, Meta(description="true turns GTID on in the new tree during the cutover")] = False
 
 
+class Replication(Section, frozen=True):
+    """The account with which new servers follow; made, outside the binary log, where a server lacks it."""
+
+    user: Annotated[
+        str, Meta(min_length=1, max_length=16, description="account of the new replicas; 16 letters at most, for 5.6")
+    ] = "understudy-repl"
+    password_file: Annotated[str, Meta(description="file whose first line is its password")] = ""
+
+
 class Migrate(Section, frozen=True):
     """The replication tree that is, and the new one that shall be."""
 
@@ -331,6 +340,7 @@ class Migrate(Section, frozen=True):
         Meta(description="host:port or pattern, to the file here that its error log can be read from"),
     ] = {}
     target: Annotated[Target, Meta(description="the new tree")] = Target()
+    replication: Annotated[Replication, Meta(description="the account with which new servers follow")] = Replication()
     credentials: Annotated[
         dict[str, Credentials],
         Meta(description='users of servers whose host:port matches a pattern, such as [migrate.credentials."new-*"]'),

@@ -222,6 +222,9 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             settings.migrate,
             password_file=here(settings.migrate.password_file),
             tls=_anchored_tls(settings.migrate.tls, here),
+            replication=msgspec.structs.replace(
+                settings.migrate.replication, password_file=here(settings.migrate.replication.password_file)
+            ),
             error_logs={pattern: here(file) for pattern, file in settings.migrate.error_logs.items()},
             credentials={
                 pattern: msgspec.structs.replace(

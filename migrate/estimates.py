@@ -21,7 +21,12 @@ class Seconds(NamedTuple):
     high: int
 
 
-_RATES = {"dump": (4 * MIB, 60 * MIB), "clone": (30 * MIB, 300 * MIB), "hook": (15 * MIB, 500 * MIB)}  # bytes a second
+_RATES = {  # bytes a second
+    "dump": (4 * MIB, 60 * MIB),
+    "mydumper": (4 * MIB, 60 * MIB),
+    "clone": (30 * MIB, 300 * MIB),
+    "hook": (15 * MIB, 500 * MIB),
+}
 _FIXED = {
     Kind.RETENTION: Seconds(1, 900),  # RDS modifies an instance for minutes, even where it applies immediately
     Kind.MOVE: Seconds(2, 120),

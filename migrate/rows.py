@@ -40,10 +40,11 @@ class Child(Struct, frozen=True):
 
 
 class Coordinates(Struct, frozen=True):
-    """A place in a server's own binary log; empty where it writes none."""
+    """A place in a server's own binary log; empty where it writes none. `gtid` is the GTID set there, where known."""
 
     file: str = ""
     position: int = 0
+    gtid: str = ""
 
 
 def plain(row: Row) -> dict[str, object]:

@@ -81,6 +81,7 @@ class Word(StrEnum):
     CREATE_REPLICATOR = "create_replicator"  # user, host, password
     GRANT_REPLICATION = "grant_replication"  # user, host
     DROP_REPLICATOR = "drop_replicator"  # user, host
+    HOLD_STILL = "hold_still"  # no write is committed until UNLOCK TABLES, or the session's end
 
 
 class Row(NamedTuple):
@@ -155,6 +156,8 @@ TABLE: tuple[Row, ...] = (
         " FROM performance_schema.replication_applier_status_by_worker WHERE LAST_ERROR_NUMBER <> 0",
         "SELECT ON performance_schema.replication_applier_status_by_worker",
     ),
+    Row(Word.HOLD_STILL, MY, (5, 5), "FLUSH TABLES WITH READ LOCK", "RELOAD"),
+    Row(Word.HOLD_STILL, MARIA, (10, 0), "FLUSH TABLES WITH READ LOCK", "RELOAD"),
     Row(Word.COORDINATES, MY, (5, 5), "SHOW MASTER STATUS", "REPLICATION CLIENT"),
     Row(Word.COORDINATES, MY, (8, 2), "SHOW BINARY LOG STATUS", "REPLICATION CLIENT"),
     Row(Word.COORDINATES, MARIA, (10, 0), "SHOW MASTER STATUS", "REPLICATION CLIENT"),

@@ -291,8 +291,9 @@ class Target(Section, frozen=True):
     build: Annotated[
         str,
         Meta(
-            pattern=r"^(dump|clone|hook:\s*\S.*)$",
-            description='how a new server gets its data: "dump", "clone", or "hook: command" that copies a snapshot',
+            pattern=r"^(dump|mydumper|clone|hook:\s*\S.*)$",
+            description='how a new server gets its data: "dump", "mydumper", "clone", or "hook: command" that copies '
+            "a snapshot",
         ),
     ] = "dump"
     gtid_at_cutover: Annotated[bool, Meta(description="true turns GTID on in the new tree during the cutover")] = False
@@ -305,6 +306,44 @@ class Replication(Section, frozen=True):
         str, Meta(min_length=1, max_length=16, description="account of the new replicas; 16 letters at most, for 5.6")
     ] = "understudy-repl"
     password_file: Annotated[str, Meta(description="file whose first line is its password")] = ""
+
+
+class Build(Section, frozen=True):
+    """How new servers get their data."""
+
+    parallel: Annotated[
+        int, Meta(ge=1, le=64, description="tables copied at once: so many sessions on the old and on the new server")
+    ] = 4
+    dump_program: Annotated[
+        str,
+        Meta(
+            description='for build = "dump": a command such as "mariadb-dump" or "docker exec -i db mysqldump" that '
+            "reads the rows; empty: Understudy reads them itself"
+        ),
+    ] = ""
+    lock: Annotated[
+        bool,
+        Meta(
+            description="true blocks the old replica's writes for the whole copy where tables are not InnoDB; false "
+            "refuses to copy them"
+        ),
+    ] = False
+    scratch: Annotated[
+        str, Meta(description='folder for build = "mydumper", with room for all rows; empty: the temporary folder')
+    ] = ""
+    hook_s: Annotated[
+        int, Meta(ge=1, le=31 * 86_400, description="how long the hook's command may run, in seconds")
+    ] = 86_400
+    restart_s: Annotated[
+        int, Meta(ge=1, le=86_400, description="how long a cloned server may take to come back, in seconds")
+    ] = 600
+    passwords: Annotated[
+        str,
+        Meta(
+            description="file with new passwords for accounts whose old ones can't be carried over: a line each of "
+            "'user'@'host', a space, the password"
+        ),
+    ] = ""
 
 
 class Migrate(Section, frozen=True):
@@ -340,6 +379,7 @@ class Migrate(Section, frozen=True):
         Meta(description="host:port or pattern, to the file here that its error log can be read from"),
     ] = {}
     target: Annotated[Target, Meta(description="the new tree")] = Target()
+    build: Annotated[Build, Meta(description="how new servers get their data")] = Build()
     replication: Annotated[Replication, Meta(description="the account with which new servers follow")] = Replication()
     credentials: Annotated[
         dict[str, Credentials],

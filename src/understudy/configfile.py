@@ -221,6 +221,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         migrate=msgspec.structs.replace(
             settings.migrate,
             password_file=here(settings.migrate.password_file),
+            build=msgspec.structs.replace(settings.migrate.build, passwords=here(settings.migrate.build.passwords)),
             tls=_anchored_tls(settings.migrate.tls, here),
             replication=msgspec.structs.replace(
                 settings.migrate.replication, password_file=here(settings.migrate.replication.password_file)

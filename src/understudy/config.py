@@ -7,6 +7,7 @@ understudy.toml and the environment.
 
 from __future__ import annotations
 
+from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Literal
@@ -297,6 +298,48 @@ class Target(Section, frozen=True):
         ),
     ] = "dump"
     gtid_at_cutover: Annotated[bool, Meta(description="true turns GTID on in the new tree during the cutover")] = False
+    version: Annotated[
+        str,
+        Meta(
+            pattern=r"^((mysql-|mariadb-)?\d+\.\d+(\.\d+)?)?$",
+            description="what the new servers will be, such as 9.7 or mariadb-11.8; empty: new_source is asked",
+        ),
+    ] = ""
+
+
+class Waiver(Section, frozen=True):
+    """A finding of `check` that somebody answers for, until a day."""
+
+    id: Annotated[str, Meta(min_length=1, description="the rule's id, as `understudy migrate check --list` names it")]
+    owner: Annotated[str, Meta(min_length=1, description="who answers for it")]
+    until: Annotated[date, Meta(description="the last day on which it holds, such as 2027-01-31")]
+    why: Annotated[str, Meta(min_length=1, description="why it may stay")]
+    where: Annotated[str, Meta(description="only findings at this place, such as shop.orders; empty: anywhere")] = ""
+
+
+class Check(Section, frozen=True):
+    """What `understudy migrate check` measures by, and what it lets pass."""
+
+    rollback_hours: Annotated[
+        int, Meta(ge=0, le=10_000, description="for how long after the cutover going back shall be possible, in hours")
+    ] = 24
+    lag_s: Annotated[
+        int, Meta(ge=0, le=86_400, description="a replica further behind than this is found, in seconds")
+    ] = 10
+    transaction_s: Annotated[
+        int, Meta(ge=0, le=86_400, description="a transaction or statement older than this is found, in seconds")
+    ] = 60
+    clock_ms: Annotated[Milliseconds, Meta(description="clocks of servers further apart than this are found")] = 1_000
+    heartbeat_table: Annotated[
+        str,
+        Meta(
+            pattern=r"^([^.`]+\.[^`]+)?$",
+            description="a table in pt-heartbeat's layout, such as percona.heartbeat; empty: Seconds_Behind alone tells lag",
+        ),
+    ] = ""
+    waivers: Annotated[
+        list[Waiver], Meta(description="findings that somebody answers for: [[migrate.check.waivers]]")
+    ] = []
 
 
 class Replication(Section, frozen=True):
@@ -379,6 +422,7 @@ class Migrate(Section, frozen=True):
         Meta(description="host:port or pattern, to the file here that its error log can be read from"),
     ] = {}
     target: Annotated[Target, Meta(description="the new tree")] = Target()
+    check: Annotated[Check, Meta(description="what is checked beforehand")] = Check()
     build: Annotated[Build, Meta(description="how new servers get their data")] = Build()
     replication: Annotated[Replication, Meta(description="the account with which new servers follow")] = Replication()
     credentials: Annotated[

@@ -318,6 +318,8 @@ def accepted(kind: inspect.Type) -> str:
             return "text that is not empty"
         case inspect.StrType():
             return "text"
+        case inspect.DateType():
+            return "a date such as 2027-01-31"
         case inspect.ListType():
             return f"a list of {accepted(kind.item_type)}"
         case inspect.DictType() | inspect.StructType():

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from msgspec import inspect
 
 from understudy import configfile
-from understudy.config import EndpointRule, Settings, Stack
+from understudy.config import EndpointRule, Settings, Stack, Waiver
 from understudy.configfile import Address, accepted, address, check, load, sections, settings_of, template
 from understudy.errors import SettingsError
 
@@ -221,7 +221,7 @@ def test_what_the_template_shows_as_default_is_the_default(tmp_path: Path) -> No
     assert load(tmp_path / "a.toml", {}) == load(tmp_path / "b.toml", {})
 
 
-@pytest.mark.parametrize("section", [Settings, Stack, EndpointRule, *sections().values()], ids=lambda s: s.__name__)
+@pytest.mark.parametrize("section", [Settings, Stack, EndpointRule, Waiver, *sections().values()], ids=lambda s: s.__name__)
 def test_every_setting_is_documented(section: type) -> None:
     for setting in settings_of(section):
         assert setting.help, setting.name

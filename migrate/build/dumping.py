@@ -1,0 +1,92 @@
+"""The way "dump": definitions and rows through us, read in one snapshot, loaded as they come.
+
+Nothing is kept on a disk of ours, and no more in memory than a few statements. Rows are read by ourselves, or by a dump
+program where the settings name one. Measured with Debian's mariadb-dump 10.11.19: it can't read MySQL 5.6 at all (it
+asks for generation_expression), nor coordinates of MySQL 9.7 (SHOW MASTER STATUS); and each of these programs writes a
+FLOAT with six digits, so that it is another value afterwards. So definitions and coordinates are always read here, and
+tables with a FLOAT too.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from understudy.errors import UnderstudyError
+from understudy.migrate.build import inventory, making, mark, moment, target
+from understudy.migrate.build.inventory import Inventory, Table
+from understudy.migrate.build.loading import Loader
+from understudy.migrate.build.progress import Progress
+from understudy.migrate.ports import Database
+from understudy.migrate.rows import Coordinates
+
+if TYPE_CHECKING:
+    from understudy.migrate.build.copying import Copying
+
+TRIES = 5
+NO_SNAPSHOT = frozenset({"MyISAM", "Aria", "MEMORY", "CSV", "ARCHIVE"})
+NO_ROWS = frozenset({"BLACKHOLE", "MRG_MyISAM", "MRG_MYISAM", "FEDERATED"})  # what they show is kept elsewhere
+
+
+class SnapshotError(UnderstudyError):
+    """Some tables know no snapshot, or the schema keeps changing."""
+
+
+def dump(copying: Copying, keeper: Database, progress: Progress) -> Coordinates:
+    """Copy all user schemas; the coordinates of the snapshot that they were read in."""
+    with moment.reader(copying.servers, copying.under) as looking, looking.patient(600):
+        target.same_flavour(looking.version, keeper.version, copying.server)
+        for _ in range(TRIES):
+            progress.begins(f"reading what {copying.under} holds")
+            found = inventory.read(looking)
+            held = _require_snapshot(found, copying)
+            with moment.snapshots(copying.servers, copying.under, copying.settings.parallel, held=held) as (
+                readers,
+                at,
+            ):
+                if inventory.read(looking).shape() != found.shape():
+                    progress.says("the schema changed meanwhile: reading it again")
+                    continue
+                _load(copying, keeper, progress, found, looking, list(readers))
+                return at
+    raise SnapshotError(
+        f"{copying.under}: its schema changed each time it was read, {TRIES} times",
+        "hold schema changes back meanwhile",
+    )
+
+
+def _load(
+    copying: Copying, keeper: Database, progress: Progress, found: Inventory, looking: Database, readers: list[Database]
+) -> None:
+    begun = mark.read(keeper, copying.server)
+    assert begun is not None
+    mark.write(keeper, replace(begun, schemas=tuple(schema.name for schema in found.schemas)))
+    with ExitStack() as stack:
+        loaders = stack.enter_context(target.loaders(copying.servers, copying.server, looking.version, len(readers)))
+        progress.begins(f"creating {len(found.tables)} tables on {copying.server}")
+        making.schemas(loaders[0], found.schemas)
+        making.definitions_of(looking, loaders[0], found, progress.says)
+        progress.begins(f"copying {copying.under} to {copying.server}", found.bytes, found.rows)
+        Loader(progress).load(_with_rows(found.tables), list(zip(readers, loaders, strict=True)))
+        making.sequences(looking, loaders[0], found)
+        making.triggers(loaders[0], found)
+
+
+def _with_rows(tables: tuple[Table, ...]) -> list[Table]:
+    return [table for table in tables if table.engine not in NO_ROWS]
+
+
+def _require_snapshot(found: Inventory, copying: Copying) -> bool:
+    """Whether the server has to stand still to the end. Raises SnapshotError where it would have to, and may not."""
+    others = [table for table in found.tables if table.engine in NO_SNAPSHOT]
+    if others and not copying.settings.lock:
+        named = ", ".join(f"{table.name} ({table.engine})" for table in others[:5])
+        more = f" and {len(others) - 5} more" if len(others) > 5 else ""
+        raise SnapshotError(
+            f"{copying.under}: not all tables know a snapshot: {named}{more}",
+            "ALTER TABLE … ENGINE=InnoDB on the old source; or [migrate.build] lock = true, which holds up every write "
+            f"to {copying.under} until the copy is whole",
+        )
+    return bool(others)

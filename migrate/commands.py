@@ -17,6 +17,7 @@ from rich.text import Text
 from understudy.config import Migrate
 from understudy.errors import UnderstudyError
 from understudy.migrate import draw, errorlog, grants, logreader, picture
+from understudy.migrate.checks.command import check
 from understudy.migrate.commanding import DEFAULT, Config, Json, print_json, see, settings_of, told
 from understudy.migrate.faults import ServerError
 from understudy.migrate.greeting import greeting
@@ -28,6 +29,8 @@ from understudy.migrate.versions import Flavour, Version
 app = typer.Typer(help="Move the replication tree to a new version.", no_args_is_help=True, rich_markup_mode="rich")
 
 AT_ONCE = 16
+
+app.command()(check)
 
 
 class Format(StrEnum):

@@ -21,9 +21,38 @@ LOOKING = (
     Word.PROCESSES,
     Word.GTID_EXECUTED,
 )
+CHECKING = (
+    Word.BINARY_LOGS,
+    Word.BINLOG_EVENTS,
+    Word.TRANSACTIONS,
+    Word.PREPARED,
+    Word.ACCOUNTS,
+    Word.DATABASE_GRANTS,
+    Word.TABLE_GRANTS,
+    Word.COLUMN_GRANTS,
+    Word.ROUTINE_GRANTS,
+    Word.DYNAMIC_GRANTS,
+    Word.ROLES,
+)
+SCHEMA = (
+    Word.DATABASES,
+    Word.TABLES,
+    Word.COLUMNS,
+    Word.INDEXES,
+    Word.FOREIGN_KEYS,
+    Word.CHECKS,
+    Word.PARTITIONS,
+    Word.VIEWS,
+    Word.ROUTINES,
+    Word.PARAMETERS,
+    Word.TRIGGERS,
+    Word.EVENTS,
+    Word.OWN_TABLES,
+)
 USES: Mapping[str, tuple[Word, ...]] = {
     "status": LOOKING,
     "log": (*LOOKING, Word.ERROR_LOG),
+    "check": (*LOOKING, *CHECKING, *SCHEMA),
 }
 PASSWORD = "<password>"
 

@@ -16,9 +16,10 @@ from understudy.migrate import rows
 from understudy.migrate.checks.asking import asked
 from understudy.migrate.checks.case import Case, Side, Wishes
 from understudy.migrate.checks.collect_activity import activity
+from understudy.migrate.checks.collect_schema import schema
 from understudy.migrate.checks.granttables import GrantTables, accounts
 from understudy.migrate.checks.measure import clock, heartbeat
-from understudy.migrate.faults import ServerError
+from understudy.migrate.faults import PrivilegeError, ServerError
 from understudy.migrate.limits import Limits
 from understudy.migrate.ports import Clock, Database, Servers
 from understudy.migrate.topology import Tree
@@ -26,6 +27,8 @@ from understudy.migrate.versions import Version
 from understudy.migrate.words import Word
 
 AT_ONCE = 16
+SAMPLED_EVENTS = 2000
+HOUSEKEEPING = ("Format_desc", "Previous_gtids", "Gtid_list", "Rotate", "Stop", "Binlog_checkpoint", "Start_encryption")
 TABLES = {
     "accounts": (Word.ACCOUNTS, "its accounts"),
     "databases": (Word.DATABASE_GRANTS, "grants on databases"),
@@ -93,6 +96,7 @@ def look(database: Database, clock_: Clock, wishes: Wishes, is_deep: bool = Fals
         ),
         activity=activity(database, missing),
     )
+    side = replace(side, own_writes=_own_writes(database, rows.number(side.variable("server_id")), missing))
     newest, age_s = heartbeat(database, wishes.heartbeat_table, missing)
     side = replace(side, heartbeat=newest, heartbeat_age_s=age_s)
     if is_deep:
@@ -102,7 +106,25 @@ def look(database: Database, clock_: Clock, wishes: Wishes, is_deep: bool = Fals
 
 def _deep(database: Database, side: Side, missing: list[str]) -> Side:
     given = {name: asked(database, word, what, missing) for name, (word, what) in TABLES.items()}
-    return replace(side, accounts=accounts(GrantTables(**given)))
+    return replace(side, accounts=accounts(GrantTables(**given)), schema=schema(database))
+
+
+def _own_writes(database: Database, server_id: int, missing: list[str]) -> int:
+    """How many of the events that begin its newest binary log it has made itself: each carries its server's ID."""
+    logs = asked(database, Word.BINARY_LOGS, "its binary logs", missing) if database.value("SELECT @@log_bin") else []
+    if not logs:
+        return 0
+    said = database.dialect.sql(Word.BINLOG_EVENTS)
+    try:
+        events = database.rows(said, rows.text(next(iter(logs[-1].values()))), 4, SAMPLED_EVENTS)
+    except PrivilegeError as error:
+        missing.append(
+            f"who made its events: {error.what}; GRANT {database.dialect.privilege(Word.BINLOG_EVENTS)} lets it"
+        )
+        return 0
+    return sum(
+        rows.number(event["Server_id"]) == server_id and event["Event_type"] not in HOUSEKEEPING for event in events
+    )
 
 
 def _gtids(database: Database) -> str:

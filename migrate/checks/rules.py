@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from understudy.migrate.checks import channels, doing, logins, reverse, servers, settings, waivers
 from understudy.migrate.checks.finding import Rule
 
-RULES: tuple[Rule, ...] = ()
+RULES: tuple[Rule, ...] = (
+    *servers.RULES,
+    *settings.RULES,
+    *channels.RULES,
+    *doing.RULES,
+    *logins.RULES,
+    *reverse.RULES,
+    waivers.EXPIRED,
+)

@@ -334,7 +334,7 @@ class Check(Section, frozen=True):
         str,
         Meta(
             pattern=r"^([^.`]+\.[^`]+)?$",
-            description="a table in pt-heartbeat's layout, such as percona.heartbeat; empty: Seconds_Behind alone tells lag",
+            description="pt-heartbeat's table, such as percona.heartbeat; empty: Seconds_Behind alone tells lag",
         ),
     ] = ""
     waivers: Annotated[

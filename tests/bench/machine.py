@@ -84,8 +84,8 @@ def _allow_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(OPEN_FILES, hard), hard))
 
 
-def describe(tools: Tools) -> dict[str, str]:
-    """Date, machine and versions, for the report."""
+def here() -> dict[str, str]:
+    """Date, machine and what Understudy runs on, for the report."""
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "cpu": _cpu(),
@@ -93,6 +93,12 @@ def describe(tools: Tools) -> dict[str, str]:
         "kernel": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "understudy": f"{version('understudy')} {_commit()}".strip(),
+    }
+
+
+def describe(tools: Tools) -> dict[str, str]:
+    """The same, with the versions of what is measured beside it."""
+    return here() | {
         "uvloop": version("uvloop"),
         "httptools": version("httptools"),
         "nginx": _said([str(tools.nginx), "-v"], r"nginx/(\S+)"),
@@ -107,10 +113,10 @@ class Others:
     def __init__(self) -> None:
         self._start = self._now()
 
-    def share(self) -> float:
-        """The others' share of all cores' time since this was made."""
+    def share(self, elsewhere_s: float = 0.0) -> float:
+        """The others' share of all cores' time since this was made; `elsewhere_s` was ours, in containers."""
         busy, ours, clock = (now - before for now, before in zip(self._now(), self._start, strict=True))
-        return max(0.0, (busy - ours) / (clock * (os.cpu_count() or 1)))
+        return max(0.0, (busy - ours - elsewhere_s) / (clock * (os.cpu_count() or 1)))
 
     def _now(self) -> tuple[float, float, float]:
         fields = [int(field) for field in Path("/proc/stat").read_text().split(maxsplit=9)[1:9]]

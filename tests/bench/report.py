@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 from measure import medians
@@ -29,6 +32,25 @@ def as_json(report: Report) -> str:
     for row, entry in zip(report.rows, plain["rows"], strict=True):
         entry["met"] = row.met
     return msgspec.json.format(msgspec.json.encode(plain), indent=2).decode() + "\n"
+
+
+def publish(report: Report, path: Path, *, section: str = "", as_data: bool = False, keep: bool = False) -> None:
+    """Print it, and `keep` it in a file."""
+    if as_data:
+        print(as_json(report), end="")
+    else:
+        show(report, Console(width=None if sys.stdout.isatty() else 180))
+    if keep:
+        save(path, report, section)
+
+
+def save(path: Path, report: Report, section: str = "") -> None:
+    """Write it to a file, under the name of a section or at the top; what else is there stays."""
+    before = json.loads(path.read_text()) if path.exists() else {}
+    new = json.loads(as_json(report))
+    kept = {name: value for name, value in before.items() if name not in new} if not section else before
+    saved = kept | {section: new} if section else new | kept
+    path.write_text(json.dumps(saved, indent=2, ensure_ascii=False) + "\n")
 
 
 def show(report: Report, console: Console) -> None:
@@ -60,8 +82,8 @@ def _sample_table(samples: Sequence[Sample]) -> Table:
             asked if asked != previous else "",
             subject,
             f"{rate.value:,.0f} ({rate.low:,.0f} to {rate.high:,.0f})",
-            f"{p50.value / 1e3:.2f}",
-            f"{p99.value / 1e3:.2f} ({p99.low / 1e3:.2f} to {p99.high / 1e3:.2f})",
+            f"{p50.value / 1e3:.2f}" if p50.value else "-",
+            f"{p99.value / 1e3:.2f} ({p99.low / 1e3:.2f} to {p99.high / 1e3:.2f})" if p99.value else "-",
             _cpu(cpu),
             errors or "-",
         )

@@ -1,12 +1,13 @@
 """Understudy and its peers, measured side by side on this machine.
 
-    python tests/bench/run.py                      everything, some ten minutes
+    python tests/bench/run.py                      everything, some twenty minutes
     python tests/bench/run.py --quick              a first impression
     python tests/bench/run.py --only throughput,hung
+    python tests/bench/run.py --only verify        migrate_verify.py: data compared, beside pt-table-checksum
 
-Needs Debian (or nginx and wrk in PATH) and PyPI for Envoy. Everything runs on loopback and ends with this
-process. A missed target is printed as MISSED and is not a failure: the exit code is 1 only where
-something could not be measured.
+Needs Debian (or nginx and wrk in PATH) and PyPI for Envoy, and Docker for `verify`. Everything runs on loopback
+and ends with this process. A missed target is printed as MISSED and is not a failure: the exit code is 1 only
+where something could not be measured.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ import latency
 import machine
 import measure
 import memory
+import migrate_verify
 import peers
 import rate
 import report
 from processes import BenchError, Ports, Processes
 from report import Report
 from results import Row
-from rich.console import Console
 from stage import Effort, Stage
 
 HERE = Path(__file__).parent
@@ -45,6 +46,9 @@ MEASUREMENTS: Mapping[str, Callable[[Stage], list[Row]]] = {
     "large": measure.large,
     "posts": measure.posts,
 }
+VERIFY = "verify"  # needs nothing of the peers, and has a report of its own
+KNOWN = [*MEASUREMENTS, VERIFY]
+INTERRUPTED = 130
 FULL = Effort(seconds=5, rounds=5)
 QUICK = Effort(seconds=2, rounds=2)
 
@@ -54,6 +58,29 @@ def main() -> int:
     options = _options()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
+    proxied = [name for name in options.only if name != VERIFY]
+    code = _proxy(options, proxied) if proxied else 0
+    if VERIFY in options.only and code != INTERRUPTED:
+        code = max(code, _verify(options))
+    return code
+
+
+def _verify(options: argparse.Namespace) -> int:
+    """What `migrate verify` is measured by: servers and peers of its own."""
+    small = ["--rows", "500000", "--rounds", "1", "--load-rounds", "1"] if options.effort is QUICK else []
+    flags = [flag for flag, given in (("--json", options.json), ("--save", options.save)) if given]
+    try:
+        migrate_verify.run(["--understudy", str(options.understudy), *small, *flags])
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        _fail("verify", error)
+        return 1
+    return 0
+
+
+def _proxy(options: argparse.Namespace, names: list[str]) -> int:
+    """What the proxy is measured by, beside its peers."""
     effort = Effort(options.seconds or options.effort.seconds, options.rounds or options.effort.rounds)
     try:
         tools = machine.prepare(options.understudy)
@@ -61,18 +88,19 @@ def main() -> int:
             ports = Ports()
             stage = Stage(processes, ports, tools, peers.start(processes, ports, tools), effort)
             others = machine.Others()
-            rows, missing = _measure(stage, options.only)
+            rows, missing = _measure(stage, names)
             share = others.share()
     except BenchError as failure:
         print(f"run.py: {failure}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     told = (
         f"{effort.rounds} rounds of {effort.seconds:g} s, one worker, everything mirrored, recorded and judged; "
         f"others used {share:.0%} of the machine meanwhile"
     )
-    _publish(Report(machine.describe(tools), told, rows, stage.samples, missing), options)
+    found = Report(machine.describe(tools), told, rows, stage.samples, missing)
+    report.publish(found, HERE / "latest.json", as_data=options.json, keep=options.save)
     return 1 if missing else 0
 
 
@@ -84,28 +112,22 @@ def _measure(stage: Stage, names: list[str]) -> tuple[list[Row], dict[str, str]]
         try:
             rows += MEASUREMENTS[name](stage)
         except Exception as error:
-            if not isinstance(error, BenchError | OSError):
-                traceback.print_exc()
-            missing[name] = f"{type(error).__name__}: {error}" if not isinstance(error, BenchError) else str(error)
-            print(f"{name}: {missing[name]}", file=sys.stderr)
+            missing[name] = _fail(name, error)
     return rows, missing
 
 
-def _publish(found: Report, options: argparse.Namespace) -> None:
-    text = report.as_json(found)
-    if options.json:
-        print(text, end="")
-    else:
-        report.show(found, Console(width=None if sys.stdout.isatty() else 180))
-    if options.save:
-        (HERE / "latest.json").write_text(text)
+def _fail(name: str, error: Exception) -> str:
+    """Tell what ended a measurement."""
+    if not isinstance(error, BenchError | OSError):
+        traceback.print_exc()
+    why = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
+    print(f"{name}: {why}", file=sys.stderr)
+    return why
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--only", type=_names, default=list(MEASUREMENTS), metavar="NAMES", help=f"some of: {','.join(MEASUREMENTS)}"
-    )
+    parser.add_argument("--only", type=_names, default=KNOWN, metavar="NAMES", help=f"some of: {','.join(KNOWN)}")
     parser.add_argument(
         "--quick", dest="effort", action="store_const", const=QUICK, default=FULL, help="short and rough"
     )
@@ -129,8 +151,8 @@ def _options() -> argparse.Namespace:
 
 def _names(text: str) -> list[str]:
     names = text.split(",")
-    if unknown := set(names) - set(MEASUREMENTS):
-        raise argparse.ArgumentTypeError(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(MEASUREMENTS)}")
+    if unknown := set(names) - set(KNOWN):
+        raise argparse.ArgumentTypeError(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(KNOWN)}")
     return names
 
 

@@ -15,12 +15,18 @@ from understudy.migrate.versions import Version
 
 
 class Logged(Struct, frozen=True):
-    """A statement found in a sample of a server's binary log, and where: secrets are not in it."""
+    """What a sample of a server's binary log holds, and where: a statement without its values, or changed rows.
+
+    `text` is a `tokens.skeleton`, so no secrets are in it; empty where the event is of rows. `tables` are those that are
+    written to, as (schema, table). `times` tells how often the sample has the same.
+    """
 
     file: str
     position: int
     text: str
     database: str = ""
+    tables: tuple[tuple[str, str], ...] = ()
+    times: int = 1
 
 
 class Side(Struct, frozen=True):

@@ -1,0 +1,124 @@
+"""Views, routines, triggers and events of one server as things that can be compared.
+
+A routine's body is what information_schema shows. MySQL shows literals there as they are understood ('it''s' without
+the second quote), MariaDB as they were written, so where the flavours differ MariaDB's are read too.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from understudy.migrate.verify import questions, spelling
+from understudy.migrate.verify.expression import canonical
+from understudy.migrate.verify.finding import Kind
+from understudy.migrate.verify.things import Shared, Thing, path
+from understudy.migrate.verify.tokens import literals_read
+
+Rows = Iterator[tuple[Any, ...]]
+
+
+class Code:
+    """What one server says of its stored programs.
+
+    `unknown` modes are left out; `reads` says whether literals in bodies are read.
+    """
+
+    def __init__(self, ask: Callable[[str], Rows], unknown: frozenset[str], reads: bool) -> None:
+        self._ask = ask
+        self._unknown = unknown
+        self._reads = reads
+        self._shared = Shared()
+
+    def views(self, columns_of: Mapping[tuple[str, str], tuple[str, ...]]) -> Iterator[Thing]:
+        """Every view."""
+        for schema, name, text, option, definer, security, client, connection in self._ask(questions.VIEWS):
+            facts = self._shared.facts(
+                columns=", ".join(columns_of.get((schema, name), ())),
+                definition=canonical(text or ""),
+                check_option="" if option == "NONE" else option,
+                definer=definer,
+                security=security,
+                **_setting(client, connection),
+            )
+            yield Thing(Kind.VIEW, path(schema, name), "view", facts)
+
+    def routines(self) -> Iterator[Thing]:
+        """Every procedure and function."""
+        parameters, returned = self._parameters()
+        for schema, name, kind, body, deterministic, access, security, mode, comment, definer, *setting in self._ask(
+            questions.ROUTINES
+        ):
+            key = (schema, name, kind)
+            facts = self._shared.facts(
+                parameters=", ".join(parameters.get(key, ())),
+                returns=returned.get(key, ""),
+                body=self._body(body),
+                deterministic="yes" if deterministic == "YES" else "",
+                data_access=access,
+                security=security,
+                sql_mode=spelling.sql_mode(mode, self._unknown),
+                comment=comment,
+                definer=definer,
+                **_setting(*setting),
+            )
+            yield Thing(Kind.ROUTINE, path(schema, name), kind.lower(), facts)
+
+    def _parameters(self) -> tuple[dict[tuple[str, str, str], list[str]], dict[tuple[str, str, str], str]]:
+        found: dict[tuple[str, str, str], list[tuple[int, str]]] = defaultdict(list)
+        returned: dict[tuple[str, str, str], str] = {}
+        for schema, routine, kind, place, mode, name, declared, charset, _ in self._ask(questions.PARAMETERS):
+            declared = spelling.column_type(declared) + (f" {spelling.charset(charset)}" if charset else "")
+            if int(place) == 0:
+                returned[schema, routine, kind] = declared
+            else:
+                found[schema, routine, kind].append((int(place), f"{mode} {name} {declared}"))
+        return {key: [text for _, text in sorted(texts)] for key, texts in found.items()}, returned
+
+    def triggers(self) -> Iterator[Thing]:
+        """Every trigger; one that has others of its kind on the table before it names the last of them."""
+        rows = sorted(self._ask(questions.TRIGGERS), key=lambda row: (row[0], *row[2:5], int(row[5])))
+        before: dict[tuple[str, ...], str] = {}
+        for schema, name, table, timing, event, _, body, mode, definer, *setting in rows:
+            facts = self._shared.facts(
+                table=table,
+                timing=f"{timing} {event}",
+                follows=before.get((schema, table, timing, event), ""),
+                body=self._body(body),
+                sql_mode=spelling.sql_mode(mode, self._unknown),
+                definer=definer,
+                **_setting(*setting),
+            )
+            before[schema, table, timing, event] = name
+            yield Thing(Kind.TRIGGER, path(schema, name), "trigger", facts)
+
+    def events(self) -> Iterator[Thing]:
+        """Every event."""
+        for row in self._ask(questions.EVENTS):
+            schema, name, body, kind, at, every, unit, starts, ends, completion, status, mode, comment, *rest = row
+            definer, zone, *setting = rest
+            schedule = f"at {at}" if kind == "ONE TIME" else f"every {every} {unit} from {starts} to {ends or 'ever'}"
+            facts = self._shared.facts(
+                schedule=f"{schedule} in {zone}",
+                body=self._body(body),
+                after="kept" if completion == "PRESERVE" else "dropped",
+                status=status,
+                sql_mode=spelling.sql_mode(mode, self._unknown),
+                comment=comment,
+                definer=definer,
+                **_setting(*setting),
+            )
+            yield Thing(Kind.EVENT, path(schema, name), "event", facts)
+
+    def _body(self, text: str | None) -> str:
+        return literals_read(text or "") if self._reads else text or ""
+
+
+def _setting(client: str, connection: str, database: str = "") -> dict[str, str]:
+    """Under what a text was given to the server: what its literals mean, and how they compare."""
+    return {
+        "charset_of_client": spelling.charset(client),
+        "collation_of_connection": spelling.charset(connection),
+        "collation_of_database": spelling.charset(database),
+    }

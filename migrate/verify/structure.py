@@ -1,0 +1,124 @@
+"""Do two servers define the same: databases, tables, views, routines, triggers, events. Rows are compared elsewhere.
+
+Both servers are asked at the same time, each in one session, for everything at once; what they say is given one
+spelling and compared (`things`). An operator's decisions that a migration implies are no findings: see `weigh`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from understudy.migrate.ports import Database
+from understudy.migrate.rows import number, text
+from understudy.migrate.verify import spelling
+from understudy.migrate.verify.code import Code
+from understudy.migrate.verify.finding import Finding, Kind
+from understudy.migrate.verify.shape_of_table import Tables
+from understudy.migrate.verify.things import Thing, Things, Weigh, by_name, compare, differs
+from understudy.migrate.versions import Version
+
+PATIENCE_S = 300.0
+BATCH = 5000
+WAITING = ("SLAVESIDE_DISABLED", "REPLICA_SIDE_DISABLED")  # an event of a replica's source; 8.4 has the newer word
+SETTINGS = ("charset_of_client", "collation_of_connection", "collation_of_database")
+
+
+def differences(old: Database, new: Database, ignored: Collection[str] = ()) -> list[Finding]:
+    """In what the new server's definitions differ from the old one's, without databases named in `ignored`.
+
+    Raises `faults.ServerError`. Neither session is left changed. What the account may not see looks as if it were not
+    there: `grants.USES["verify"]` says what it needs.
+    """
+    unknown = spelling.unknown_modes(old.version) | spelling.unknown_modes(new.version)
+    across = old.version.flavour is not new.version.flavour
+
+    def collect(session: Database) -> Things:
+        return collected(session, unknown, across and session.version.is_mariadb(), ignored)
+
+    with ThreadPoolExecutor(2, "structure") as pool:
+        before, after = pool.map(collect, (old, new))
+    return list(compare(*_in_both(before, after), weigh(old.version, new.version)))
+
+
+def _in_both(before: Things, after: Things) -> tuple[Things, Things]:
+    """Of a database that one side lacks nothing but itself: its absence is one finding, not ten thousand."""
+    databases = [{name for noun, name in side if noun == "database"} for side in (before, after)]
+    alone = tuple(f"{name}." for name in databases[0] ^ databases[1])
+    one, other = ({key: side[key] for key in side if not key[1].startswith(alone)} for side in (before, after))
+    return one, other
+
+
+def collected(session: Database, unknown: frozenset[str], reads: bool, ignored: Collection[str]) -> Things:
+    """All that one server defines; `unknown` sql modes are left out, and `reads` has literals in bodies read."""
+
+    def ask(sql: str) -> Iterator[tuple[Any, ...]]:
+        for batch in session.stream(sql, batch=BATCH):
+            for row in batch:
+                if row[0] not in ignored:
+                    yield tuple(text(value) if isinstance(value, bytes) else value for value in row)
+
+    with _plainly(session), session.patient(PATIENCE_S):
+        tables, code = Tables(session, ask), Code(ask, unknown, reads)
+        things = [*tables.databases(), *tables.tables(), *code.views(tables.columns_of)]
+        return by_name([*things, *code.routines(), *code.triggers(), *code.events()])
+
+
+@contextmanager
+def _plainly(session: Database) -> Iterator[None]:
+    """Have the server print names in backticks and tell AUTO_INCREMENT as it is now; afterwards as before."""
+    wanted = {"sql_mode": ""} | ({"information_schema_stats_expiry": 0} if session.version.is_mysql(8) else {})
+    before = {name: session.value(f"SELECT @@SESSION.{name}") for name in wanted}
+    for name, value in wanted.items():
+        session.execute(f"SET SESSION {name} = %s", value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            session.execute(f"SET SESSION {name} = %s", value)
+
+
+def weigh(old: Version, new: Version) -> Weigh:
+    """Makes a finding of a fact that differs between these versions; none, or a note, where that is to be expected.
+
+    - An event that waits on a replica until it becomes the source.
+    - A counter that is ahead: it numbers rows that were rolled back or deleted. Behind, it may be lag.
+    - Across flavours a view's text may be another and mean the same; its columns decide.
+    - A text's setting, where the copy was not made under the original's: rarely more than another default collation.
+    """
+    across = old.flavour is not new.flavour
+
+    def weighed(thing: Thing, fact: str, was: str, now: str) -> Finding | None:
+        found = differs(thing, fact, was, now)
+        match thing.kind, fact:
+            case Kind.EVENT, "status":
+                return _status(found, was, now)
+            case Kind.TABLE, "auto_increment" | "next_value":
+                return _behind(found, fact, was, now)
+            case Kind.VIEW, "definition" if across:
+                said = "it reads differently in another flavour, which may mean the same: compare by hand: "
+                return _note(found, said + found.found)
+        return _note(found, found.found) if fact in SETTINGS else found
+
+    return weighed
+
+
+def _status(found: Finding, was: str, now: str) -> Finding | None:
+    if was != "DISABLED" and now in WAITING:
+        return None
+    if (was, now) == ("ENABLED", "DISABLED"):
+        return _note(found, "it is disabled, and was enabled: enable it at the cutover")
+    return found
+
+
+def _behind(found: Finding, fact: str, was: str, now: str) -> Finding | None:
+    if number(now) >= number(was) or number(was) == 1:  # a table that was never written to: 5.6 says 1, 9.7 nothing
+        return None
+    at = f"{fact.replace('_', ' ')} is at {now or 'nothing'}, behind {was}"
+    return _note(found, f"{at}: lag, or numbers would be used again")
+
+
+def _note(found: Finding, said: str) -> Finding:
+    return Finding(found.kind, found.name, said, note=True)

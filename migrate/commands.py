@@ -25,12 +25,15 @@ from understudy.migrate.logins import FromSettings
 from understudy.migrate.mysql import MySql
 from understudy.migrate.topology import Tree
 from understudy.migrate.versions import Flavour, Version
+from understudy.migrate.watch.commands import skip, watch
 
 app = typer.Typer(help="Move the replication tree to a new version.", no_args_is_help=True, rich_markup_mode="rich")
 
 AT_ONCE = 16
 
 app.command()(check)
+app.command()(watch)
+app.command()(skip)
 
 
 class Format(StrEnum):

@@ -49,10 +49,14 @@ SCHEMA = (
     Word.EVENTS,
     Word.OWN_TABLES,
 )
+WATCHING = (*LOOKING, Word.BINARY_LOGS, Word.BINLOG_EVENTS, Word.RELAY_EVENTS)
+SKIPPING = (*WATCHING, Word.STOP_APPLIER, Word.START_APPLIER, Word.SKIP_ONE, Word.NEXT_GTID)
 USES: Mapping[str, tuple[Word, ...]] = {
     "status": LOOKING,
     "log": (*LOOKING, Word.ERROR_LOG),
     "check": (*LOOKING, *CHECKING, *SCHEMA),
+    "watch": WATCHING,
+    "skip": SKIPPING,
 }
 PASSWORD = "<password>"
 

@@ -66,8 +66,13 @@ class Channel(Struct, frozen=True):
 
     @property
     def is_idle(self) -> bool:
-        """Whether all that was received is applied."""
-        return self.read == self.done
+        """Whether all that was received is applied; the place alone may be of the relay log's own events [M, 9.7]."""
+        return self.read == self.done or ("has read all relay log" in self.applier_state and self.lag_s == 0)
+
+
+def order(place: Coordinates) -> tuple[int, str, int]:
+    """A place's order in a log; binlog.999999 is followed by binlog.1000000."""
+    return len(place.file), place.file, place.position
 
 
 def channels(rows: Iterable[Row], workers: Iterable[Row] = ()) -> tuple[Channel, ...]:

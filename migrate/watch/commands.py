@@ -1,0 +1,105 @@
+"""`understudy migrate watch`, `skip`, `rebuild`: replication on the new side, explained and repaired on command."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from understudy.errors import UnderstudyError
+from understudy.migrate.commanding import DEFAULT, Config, Json, print_json, see, settings_of
+
+Execute = Annotated[bool, typer.Option("--execute", help="Do it; without this nothing is changed.")]
+Reason = Annotated[str, typer.Option(help="Why, for the journal.", metavar="TEXT")]
+
+
+def watch(
+    once: Annotated[bool, typer.Option("--once", help="Look once, and end with the exit code.")] = False,
+    interval: Annotated[float, typer.Option(help="Seconds between two looks.", min=0.2, max=3600)] = 5.0,
+    everyone: Annotated[
+        bool, typer.Option("--all", help="Every replica, not only the new source and beneath.")
+    ] = False,
+    max_lag: Annotated[float, typer.Option(help="Seconds of lag from which on it is told.", min=0)] = 60.0,
+    config: Config = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Look after replication on the new side; what breaks is explained once. Nothing is written.
+
+    With --once the exit code is 0 where all is well, 3 where something lags or is not known, 4 where replication is
+    broken or stopped. --json prints one object a line, until Ctrl-C.
+    """
+    import time
+
+    import msgspec
+
+    from understudy.migrate.clock import SystemClock
+    from understudy.migrate.logins import FromSettings
+    from understudy.migrate.mysql import MySql
+    from understudy.migrate.watch import show
+    from understudy.migrate.watch.concerns import Bounds
+    from understudy.migrate.watch.watching import Watching, of_tree
+
+    settings = settings_of(config)
+    watching = Watching(
+        MySql(FromSettings(settings)),
+        lambda: of_tree(see(settings), settings.target.new_source, everyone=everyone),
+        SystemClock(),
+        Bounds(lag_s=max_lag),
+    )
+    while True:
+        begun = time.monotonic()
+        report = watching.report()
+        for line in show.objects(report) if as_json else show.lines(report):
+            typer.echo(line if isinstance(line, str) else msgspec.json.encode(line).decode())
+        if once:
+            raise typer.Exit(int(report.level))
+        time.sleep(max(0.0, interval - (time.monotonic() - begun)))
+
+
+def skip(
+    server: Annotated[str, typer.Argument(help="The server whose applier is broken.")],
+    reason: Reason,
+    expect: Annotated[
+        str, typer.Option(help="The transaction that is meant, as it is printed without --execute.", metavar="GTID")
+    ] = "",
+    channel: Annotated[str | None, typer.Option(help="The channel, where several are broken.")] = None,
+    even_old: Annotated[bool, typer.Option("--even-old", help="Also on a server of the old tree.")] = False,
+    execute: Execute = False,
+    config: Config = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Leave out the one transaction at which a replica is broken; without --execute, show it and what would be done.
+
+    Given twice, or again after it was interrupted, it leaves out one transaction all the same. Exit codes: 0 done or
+    shown, 1 refused, 4 done, and the replica is broken at a later transaction.
+    """
+    from understudy.configfile import load
+    from understudy.migrate.clock import SystemClock
+    from understudy.migrate.journal import Journal, place
+    from understudy.migrate.logins import FromSettings
+    from understudy.migrate.mysql import MySql
+    from understudy.migrate.watch import show
+    from understudy.migrate.watch.skip import Order, Skipping
+    from understudy.migrate.watch.watching import of_tree, watched
+
+    settings = settings_of(config)
+    tree = see(settings)
+    address = tree[server].address
+    new = [one.address for one in of_tree(tree, settings.target.new_source, everyone=False)]
+    if not even_old and (not settings.target.new_source or address not in new):
+        raise UnderstudyError(
+            f"{address} is not on the new side", "its users may read what would be wrong; --even-old skips there too"
+        )
+    order = Order(address, reason, expect, channel)
+    skipping = Skipping(MySql(FromSettings(settings)), SystemClock(), order, watched(tree, address).sources)
+    if not execute:
+        proposal = show.Proposal.of(skipping.fault(), reason, tree.shape.children(address))
+        print_json(proposal) if as_json else typer.echo("\n".join(show.proposal(proposal)))
+        return
+    if not expect:
+        raise UnderstudyError("--execute needs --expect", "the same command without --execute prints it")
+    with Journal.open(place(load(config).state), SystemClock(), f"skip {address}") as journal:
+        outcome = skipping.run(journal)
+    print_json(outcome) if as_json else typer.echo("\n".join(show.outcome(outcome)))
+    if outcome.next_break:
+        raise typer.Exit(4)

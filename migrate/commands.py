@@ -17,6 +17,7 @@ from rich.text import Text
 from understudy.config import Migrate
 from understudy.errors import UnderstudyError
 from understudy.migrate import draw, errorlog, grants, logreader, picture
+from understudy.migrate.build.command import build, journal, plan
 from understudy.migrate.checks.command import check
 from understudy.migrate.commanding import DEFAULT, Config, Json, print_json, see, settings_of, told
 from understudy.migrate.faults import ServerError
@@ -32,6 +33,9 @@ app = typer.Typer(help="Move the replication tree to a new version.", no_args_is
 AT_ONCE = 16
 
 app.command()(check)
+app.command()(plan)
+app.command()(build)
+app.command()(journal)
 app.command()(watch)
 app.command()(skip)
 

@@ -9,6 +9,7 @@ import msgspec
 from understudy.migrate.estimates import estimate
 from understudy.migrate.facts import Server
 from understudy.migrate.goal import Goal, Wish
+from understudy.migrate.gtidmode import mode_to_follow
 from understudy.migrate.limits import Limits, Rule, advice, lag_by_level, may_feed, violations
 from understudy.migrate.step import Kind, Step, apply
 from understudy.migrate.topology import Tree
@@ -80,14 +81,19 @@ class _Drafting:
     def _build(self, name: str, source: str | None, under: str) -> None:
         place = {"source": source, "under": under}
         self._write(Kind.COPY, name, self._why_built(name), "drop what was copied", Kind.WIPE, **place)
-        if self.wish.build == "dump":
+        if self.wish.build in ("dump", "mydumper"):
             reason = "a dump leaves the users out, since their tables differ between versions"
             self._write(Kind.ACCOUNTS, name, reason, "drop the users created", Kind.DROP_ACCOUNTS, **place)
         elif self._may_need_upgrade(name, under):
             reason = "copied files hold the old version's system tables"
             self._write(Kind.UPGRADE, name, reason, "nothing: a copy that is undone takes this along", None, **place)
-        reason = f"{name} is to have every change from here on"
-        self._write(Kind.ATTACH, name, reason, "stop its replication and reset it", Kind.DETACH, **place)
+        reason, mode = f"{name} is to have every change from here on", self._mode(name, under)
+        if mode:
+            reason += (
+                f"; its gtid_mode becomes {mode}, since that of {under} is {self._server(under).gtid_mode or 'OFF'}"
+            )
+        undo = "stop its replication and reset it"
+        self._write(Kind.ATTACH, name, reason, undo, Kind.DETACH, **place, gtid_mode=mode)
         reason = "what was written since the copy has to be applied first"
         self._write(Kind.CATCH_UP, name, reason, "nothing to undo", None, **place)
         if name == self.goal.rehearsal:
@@ -100,6 +106,10 @@ class _Drafting:
         if name == self.goal.rehearsal:
             return "a rehearsal server beneath the new source"
         return "feeds others" if name in self.goal.layout.feeders else "a reading replica of the new tree"
+
+    def _mode(self, name: str, under: str) -> str:
+        server = self._server(name)
+        return mode_to_follow(server.gtid_mode, self._server(under).gtid_mode, server.version)
 
     def _may_need_upgrade(self, name: str, under: str) -> bool:
         old, new = self._server(under).version, self._server(name).version

@@ -104,19 +104,27 @@ def decode(content: bytes, name: str) -> Plan:
     return plan
 
 
-def drift(plan: Plan, tree: Tree, done: int = 0) -> list[str]:
+def drift(plan: Plan, tree: Tree, done: int = 0, *, strictly: bool | None = None) -> list[str]:
     """How reality differs from what so many steps should have made of it, a sentence each; none where it agrees.
 
-    Servers beyond those of the plan count too: a new replica takes room.
+    Servers beyond those of the plan count too: a new replica takes room. Unless `strictly`, which is meant before the
+    first step, what was unknown may be anything.
     """
-    return moved(sight(plan.after(done)), sight(tree), strictly=done == 0)
+    return moved(sight(plan.after(done)), sight(tree), strictly=done == 0 if strictly is None else strictly)
 
 
-def require_unmoved(plan: Plan, tree: Tree, done: int = 0) -> None:
-    """Raise StalePlanError, with what has moved, where reality is not what the plan, so far carried out, expects."""
+def require_unmoved(plan: Plan, tree: Tree, done: int = 0, *, begun: bool = False) -> None:
+    """Raise StalePlanError, with what has moved, where reality is not what the plan, so far carried out, expects.
+
+    Where the next step was `begun` and not finished, any of its effects may be there or not.
+    """
     if done == 0 and fingerprint(sight(tree)) == plan.saw:
         return
-    if differences := drift(plan, tree, done):
+    differences = drift(plan, tree, done, strictly=False if begun else None)
+    if begun:
+        after = drift(plan, tree, done + 1, strictly=False)
+        differences = [difference for difference in differences if difference in after]
+    if differences:
         raise StalePlanError(
             f"the tree has moved since the plan was made: {'; '.join(differences)}",
             "look at `understudy migrate status`, and make a new plan",

@@ -93,6 +93,8 @@ def _differences(before: Seen, now: Seen, strictly: bool) -> Iterator[str]:
         return
     for field, words in _WORDS.items():
         was, is_ = getattr(before, field), getattr(now, field)
+        if field == "retention_days" and is_ is None and not strictly:
+            continue  # a server of one's own does not say, and a step has seen to it
         if was != is_ and (strictly or was not in (None, "")):
             yield f"{name}: {words} was {_shown(was)}, and now is {_shown(is_)}"
 

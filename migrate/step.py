@@ -37,7 +37,8 @@ class Step(Struct, frozen=True):
     """A step. `source` is what the server followed before: empty for none, None where it was not seen at all.
 
     `days` and `days_before` belong to a retention, None is unknown. `undo` says in words how the step is undone, and
-    `undo_kind` as which kind of step; None where nothing is to be undone.
+    `undo_kind` as which kind of step; None where nothing is to be undone. `gtid_mode` is what the server's becomes when
+    it is attached, empty where it stays.
     """
 
     number: int
@@ -52,6 +53,7 @@ class Step(Struct, frozen=True):
     source: str | None = None
     days: int | None = None
     days_before: int | None = None
+    gtid_mode: str = ""
 
     @property
     def id(self) -> str:
@@ -84,7 +86,10 @@ def apply(tree: Tree, step: Step) -> Tree:
     """The tree once a step has been taken."""
     match step.kind:
         case Kind.ATTACH | Kind.MOVE:
-            return tree.placed(tree.servers.get(step.server) or Server(step.server), step.under)
+            server = tree.servers.get(step.server) or Server(step.server)
+            if step.gtid_mode:
+                server = msgspec.structs.replace(server, gtid_mode=step.gtid_mode)
+            return tree.placed(server, step.under)
         case Kind.DETACH if step.source is None:
             return tree.without(step.server)
         case Kind.DETACH:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-import os
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import pytest
 
-from containers import REPOSITORY, image, must_have
+from containers import REPOSITORY
+from integration.composing import Project, up
 from integration.site import Visitor
 from support import free_port, wait_until
 
@@ -26,51 +24,22 @@ IMAGES = {
 }
 
 
-@functools.cache
-def command() -> list[str]:
-    """docker-compose, or docker compose: whichever is here."""
-    known = (["docker", "compose"], ["docker-compose"])
-    here = [
-        c for c in known if shutil.which(c[0]) and not subprocess.run([*c, "version"], capture_output=True).returncode
-    ]
-    if not here:
-        must_have("neither docker compose nor docker-compose is here")
-    return here[0]
+class Site(NamedTuple):
+    """The compose file, up, and where it is browsed."""
 
-
-class Project:
-    """The compose file under a name and on a port of its own."""
-
-    def __init__(self) -> None:
-        self.port = free_port()
-        self._environ = {
-            **os.environ,
-            **{variable: image(name) for variable, name in IMAGES.items()},
-            "UNDERSTUDY_PORT": str(self.port),
-            "COMPOSE_PROJECT_NAME": f"understudy-test-{os.getpid()}",
-        }
-
-    def __call__(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [*command(), "-f", FILE, *arguments],
-            env=self._environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout
-        return done.stdout
+    project: Project
+    port: int
 
 
 @pytest.fixture
-def project() -> Iterator[Project]:
-    compose = Project()
-    try:
-        compose("up", "-d")
-        yield compose
-    finally:
-        compose("down", "--volumes", "--remove-orphans", "--timeout", "5")
+def site() -> Iterator[Site]:
+    port = free_port()
+    with up(FILE, IMAGES, {"UNDERSTUDY_PORT": str(port)}) as project:
+        yield Site(project, port)
 
 
-def test_a_newcomer_browses_and_sees_what_a_changed_database_changes(project: Project) -> None:
-    visitor = Visitor(project.port)
+def test_a_newcomer_browses_and_sees_what_a_changed_database_changes(site: Site) -> None:
+    project, visitor = site.project, Visitor(site.port)
 
     def home() -> bytes:
         try:

@@ -14,11 +14,13 @@ from msgspec.structs import replace
 
 from understudy.migrate import rows
 from understudy.migrate.checks.asking import asked
-from understudy.migrate.checks.case import Case, Side, Wishes
+from understudy.migrate.checks.case import Case, Logged, Side, Wishes
 from understudy.migrate.checks.collect_activity import activity
+from understudy.migrate.checks.collect_binlog import sample
 from understudy.migrate.checks.collect_schema import schema
 from understudy.migrate.checks.granttables import GrantTables, accounts
 from understudy.migrate.checks.measure import clock, heartbeat
+from understudy.migrate.checks.rights import gaps
 from understudy.migrate.faults import PrivilegeError, ServerError
 from understudy.migrate.limits import Limits
 from understudy.migrate.ports import Clock, Database, Servers
@@ -100,13 +102,25 @@ def look(database: Database, clock_: Clock, wishes: Wishes, is_deep: bool = Fals
     newest, age_s = heartbeat(database, wishes.heartbeat_table, missing)
     side = replace(side, heartbeat=newest, heartbeat_age_s=age_s)
     if is_deep:
-        side = _deep(database, side, missing)
+        side = _deep(database, clock_, side, missing)
     return replace(side, missing=tuple(missing))
 
 
-def _deep(database: Database, side: Side, missing: list[str]) -> Side:
+def _deep(database: Database, clock_: Clock, side: Side, missing: list[str]) -> Side:
+    missing += gaps([rows.text(next(iter(row.values()))) for row in database.rows("SHOW GRANTS")], database.dialect)
     given = {name: asked(database, word, what, missing) for name, (word, what) in TABLES.items()}
-    return replace(side, accounts=accounts(GrantTables(**given)), schema=schema(database))
+    known, logged = accounts(GrantTables(**given)), _logged(database, clock_, missing)
+    return replace(side, accounts=known, logged=logged, schema=schema(database))
+
+
+def _logged(database: Database, clock_: Clock, missing: list[str]) -> tuple[Logged, ...]:
+    try:
+        return sample(database, clock_.monotonic_s)
+    except PrivilegeError as error:
+        missing.append(
+            f"what it wrote lately: {error.what}; GRANT {database.dialect.privilege(Word.BINLOG_EVENTS)} lets it"
+        )
+        return ()
 
 
 def _own_writes(database: Database, server_id: int, missing: list[str]) -> int:

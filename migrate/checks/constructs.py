@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from understudy.migrate.checks.spans import MARIA, Span, holds, maria, my
+from understudy.migrate.checks.spans import MARIA, Span, holds, listed, maria, my
 from understudy.migrate.versions import Version
 
 
@@ -155,8 +155,10 @@ def unknown(skeleton: str, target: Version) -> Iterator[Construct]:
 
 REMOVED_MODES: dict[str, tuple[Span, ...]] = {
     **dict.fromkeys(
-        "NO_AUTO_CREATE_USER DB2 MAXDB MSSQL MYSQL323 MYSQL40 ORACLE POSTGRESQL NO_FIELD_OPTIONS NO_KEY_OPTIONS"
-        " NO_TABLE_OPTIONS".split(),
+        listed(
+            "NO_AUTO_CREATE_USER DB2 MAXDB MSSQL MYSQL323 MYSQL40 ORACLE POSTGRESQL NO_FIELD_OPTIONS NO_KEY_OPTIONS"
+            " NO_TABLE_OPTIONS"
+        ),
         _old(8, 0, 11),
     ),
     "TIME_TRUNCATE_FRACTIONAL": (my((8, 0)),),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
 
-from understudy.migrate.checks.spans import MARIA, MY, Span, holds, maria, my
+from understudy.migrate.checks.spans import MARIA, Span, holds, listed, maria, my
 from understudy.migrate.checks.tokens import Token, words
 from understudy.migrate.versions import Version
 
@@ -34,7 +34,6 @@ def _rows() -> Iterator[tuple[str, tuple[Span, ...]]]:
     yield "CONVEXHULL", (my((5, 7), (8, 0)), MARIA)
     yield "JSON_APPEND", (my((5, 7, 8), (8, 0)),)
     yield "GTID_SUBSET GTID_SUBTRACT VALIDATE_PASSWORD_STRENGTH", (my((5, 6)),)
-    yield "GEOMETRYCOLLECTION LINESTRING MULTILINESTRING MULTIPOINT MULTIPOLYGON POINT POLYGON", (MY, MARIA)
     yield "RANDOM_BYTES", (my((5, 6, 17)), maria((10, 10)))
     yield "ANY_VALUE ST_GEOHASH ST_ISVALID ST_LATFROMGEOHASH ST_LONGFROMGEOHASH ST_MAKEENVELOPE", (my((5, 7, 5)),)
     yield "ST_BUFFER_STRATEGY ST_POINTFROMGEOHASH ST_SIMPLIFY ST_VALIDATE MBRCOVEREDBY MBRCOVERS", (my((5, 7, 5)),)
@@ -62,8 +61,9 @@ def _rows() -> Iterator[tuple[str, tuple[Span, ...]]]:
     yield "JSON_EQUALS JSON_NORMALIZE NATURAL_SORT_KEY SFORMAT", (maria((10, 7)),)
     yield "CRC32C", (maria((10, 8)),)
     yield "JSON_ARRAY_INTERSECT JSON_KEY_VALUE JSON_OBJECT_FILTER_KEYS JSON_OBJECT_TO_ARRAY KDF", (maria((11, 3)),)
-    yield "UUID_V4 UUID_V7 VEC_DISTANCE VEC_DISTANCE_COSINE VEC_DISTANCE_EUCLIDEAN VEC_FROMTEXT VEC_TOTEXT", (
-        maria((11, 7)),
+    yield (
+        "UUID_V4 UUID_V7 VEC_DISTANCE VEC_DISTANCE_COSINE VEC_DISTANCE_EUCLIDEAN VEC_FROMTEXT VEC_TOTEXT",
+        (maria((11, 7)),),
     )
 
 
@@ -87,19 +87,17 @@ INSTEAD: Mapping[str, str] = {
     "REGEXP_LIKE": "the operator REGEXP",
 }
 # after these a name with a parenthesis is no call
-NAMES_FOLLOW = frozenset(
-    "INTO TABLE REFERENCES KEY INDEX UNIQUE ON FUNCTION PROCEDURE CALL AS CONSTRAINT . EXISTS WITH COLUMN TRIGGER".split()
+NAMES_FOLLOW = listed(
+    "INTO TABLE REFERENCES KEY INDEX UNIQUE ON FUNCTION PROCEDURE CALL AS CONSTRAINT . EXISTS WITH COLUMN TRIGGER"
 )
 
 
 def instead(name: str) -> str:
     """What to write in its place; empty where nothing is known."""
-    if spans := FUNCTIONS.get(f"ST_{name}"):
-        return f"ST_{name}()" if MY in spans or MARIA in spans else ""
     if name in INSTEAD:
         return INSTEAD[name]
-    has_prefix = all(span.until == (8, 0) for span in FUNCTIONS.get(name, ()) if span.flavour is MY.flavour and span.until)
-    return f"ST_{name}()" if has_prefix and holds(FUNCTIONS.get(name, ()), Version(MY.flavour, (5, 7, 44))) else ""
+    is_geometry = any(span.until == (8, 0) for span in FUNCTIONS.get(name, ()))
+    return f"ST_{name}()" if is_geometry else ""
 
 
 def lost(found: list[Token], target: Version, own: Set[str] = frozenset()) -> list[str]:

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from understudy.migrate.checks import channels, doing, logins, reverse, servers, settings, waivers
+from understudy.migrate.checks import (
+    channels,
+    code,
+    columns,
+    doing,
+    keys,
+    logins,
+    names,
+    reverse,
+    servers,
+    settings,
+    tables,
+    variables,
+    waivers,
+    written,
+)
 from understudy.migrate.checks.finding import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -12,5 +27,12 @@ RULES: tuple[Rule, ...] = (
     *doing.RULES,
     *logins.RULES,
     *reverse.RULES,
+    *tables.RULES,
+    *keys.RULES,
+    *columns.RULES,
+    *names.RULES,
+    *code.RULES,
+    *variables.RULES,
+    *written.RULES,
     waivers.EXPIRED,
 )

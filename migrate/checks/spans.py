@@ -15,9 +15,9 @@ class Span(NamedTuple):
     since: tuple[int, ...] = ()
     until: tuple[int, ...] = ()
 
-    def __contains__(self, version: object) -> bool:
+    def covers(self, version: Version) -> bool:
         """Whether this version is among them."""
-        if not isinstance(version, Version) or version.flavour is not self.flavour:
+        if version.flavour is not self.flavour:
             return False
         return self.since <= version.numbers and (not self.until or version.numbers < self.until)
 
@@ -35,9 +35,14 @@ def maria(since: tuple[int, ...] = (), until: tuple[int, ...] = ()) -> Span:
 MY, MARIA = my(), maria()
 
 
+def listed(text: str) -> frozenset[str]:
+    """The words of a text: for tables that are read more easily so."""
+    return frozenset(text.split())
+
+
 def holds(spans: Iterable[Span], version: Version) -> bool:
     """Whether it is there in this version."""
-    return any(version in span for span in spans)
+    return any(span.covers(version) for span in spans)
 
 
 def turn(spans: Iterable[Span], version: Version) -> str:

@@ -1,0 +1,206 @@
+"""Rules about statements that the schema stores: in views, routines, triggers, events and columns' expressions. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+
+from understudy.migrate.checks.case import Case
+from understudy.migrate.checks.constructs import REMOVED_MODES, lost_modes
+from understudy.migrate.checks.defaults import mode_of
+from understudy.migrate.checks.finding import Found, Rule, Severity
+from understudy.migrate.checks.schema import Code, Kind, Table
+from understudy.migrate.checks.spans import turn
+from understudy.migrate.checks.statements import (
+    Trouble,
+    lost_functions,
+    lost_syntax,
+    lost_variables,
+    reserved_names,
+    set_modes,
+)
+from understudy.migrate.checks.tokens import Token, skeleton, tokens
+from understudy.migrate.sqltext import identifier, string
+from understudy.migrate.versions import Version
+
+GROUPED = re.compile(r"\bGROUP BY\b", re.IGNORECASE)
+ORDERED = re.compile(r"\bORDER BY\b", re.IGNORECASE)
+HANDLED = ("", "root@localhost", "mariadb.sys@localhost", "mysql.sys@localhost")
+
+
+@lru_cache(maxsize=4096)
+def _cut(text: str, target: Version, sql_mode: str) -> list[Token]:
+    """The same texts are looked at by several rules."""
+    return tokens(text, target, sql_mode)
+
+
+def _code(case: Case) -> Iterator[tuple[Code, list[Token]]]:
+    for code in case.old.schema.code:
+        if code.text:
+            yield code, _cut(code.text, case.target, code.sql_mode)
+
+
+def _expressions(table: Table) -> Iterator[tuple[str, str]]:
+    """A table's expressions: the path of what has it, and its text."""
+    for column in table.columns:
+        if column.expression:
+            yield f"{table.path}.{column.name}", column.expression
+        elif column.default and "(" in column.default and not column.default.startswith("'"):
+            yield f"{table.path}.{column.name}", column.default
+    for check in table.checks:
+        yield f"{table.path}.{check.name}", check.clause
+    for index in table.indexes:
+        for expression in index.expressions:
+            yield f"{table.path}.{index.name}", expression
+
+
+def _texts(case: Case) -> Iterator[tuple[str, list[Token]]]:
+    """All stored statements and expressions, by the path of what has them."""
+    for code, cut in _code(case):
+        yield code.path, cut
+    for table in case.old.schema.tables:
+        for path, text in _expressions(table):
+            yield path, _cut(text, case.target, "")
+
+
+def _troubles(look: Callable[[list[Token], Case], Iterable[Trouble]]) -> Callable[[Case], Iterator[Found]]:
+    def find(case: Case) -> Iterator[Found]:
+        for path, cut in _texts(case):
+            for trouble in look(cut, case):
+                mend = (f"Instead: {trouble.instead}",) if trouble.instead else ()
+                yield Found(case.old.address, trouble.what, path, mend)
+
+    return find
+
+
+def _functions(cut: list[Token], case: Case) -> Iterator[Trouble]:
+    own = frozenset(code.name.upper() for code in case.old.schema.code if code.kind is Kind.FUNCTION)
+    return lost_functions(cut, case.target, own)
+
+
+def _modes_in_code(case: Case) -> Iterator[Found]:
+    for code, cut in _code(case):
+        lost = lost_modes(code.sql_mode, case.target)
+        if lost:
+            why = turn(REMOVED_MODES[lost[0]], case.target)
+            mend = ("SET sql_mode without it, and create the thing again: SHOW CREATE tells how.",)
+            yield Found(case.old.address, f"it was made under sql_mode {', '.join(lost)}: {why}", code.path, mend)
+        for trouble in set_modes(cut, case.target):
+            yield Found(case.old.address, f"it sets {trouble.what}", code.path, (f"Instead: {trouble.instead}",))
+
+
+def _implicit_order(case: Case) -> Iterator[Found]:
+    if not case.target.is_mysql(8) or not case.old.version.is_mysql() or case.old.version.is_mysql(8):
+        return
+    for code, cut in _code(case):
+        text = skeleton(cut)
+        if GROUPED.search(text) and not ORDERED.search(text):
+            mend = ("Add ORDER BY where the order matters.",)
+            yield Found(case.old.address, "GROUP BY without ORDER BY", code.path, mend)
+
+
+def _full_group_by(case: Case) -> Iterator[Found]:
+    old, new = mode_of(case.old, case.old.version), mode_of(case.new, case.target)
+    if "ONLY_FULL_GROUP_BY" in old or "ONLY_FULL_GROUP_BY" not in new:
+        return
+    for code, cut in _code(case):
+        if code.kind is Kind.VIEW and GROUPED.search(skeleton(cut)):  # the others keep the mode they were made under
+            mend = (
+                "Group by every column that is selected outside of an aggregate, or wrap it in ANY_VALUE() or MIN();",
+                f"to see whether it is refused, on a new server: SELECT * FROM {identifier(code.schema, code.name)} LIMIT 0;",
+            )
+            yield Found(
+                case.old.address, "a view with GROUP BY, and the old sql_mode lacks ONLY_FULL_GROUP_BY", code.path, mend
+            )
+
+
+def _broken_view(case: Case) -> Iterator[Found]:
+    for code in case.old.schema.code:
+        if code.trouble:
+            mend = (f"DROP VIEW {identifier(code.schema, code.name)};  -- or create what it refers to",)
+            yield Found(case.old.address, code.trouble, code.path, mend)
+
+
+def _definer(case: Case) -> Iterator[Found]:
+    if not case.old.accounts:
+        return  # they were not told, and then nothing is known of any
+    known = {(account.user, account.host.lower()) for account in case.old.accounts}
+    for code in case.old.schema.code:
+        user, _, host = code.definer.rpartition("@")
+        if code.definer not in HANDLED and (user, host.lower()) not in known and not _is_role(case, code.definer):
+            who = f"{string(user)}@{string(host)}"
+            mend = (
+                f"CREATE USER {who} …;",
+                f"or create the {code.kind} again with another DEFINER: SHOW CREATE tells how.",
+            )
+            yield Found(case.old.address, f"its definer {who} is no account", code.path, mend)
+
+
+def _is_role(case: Case, definer: str) -> bool:
+    return any(account.is_role and account.user == definer.rstrip("@") for account in case.old.accounts)
+
+
+def _not_shown(case: Case) -> Iterator[Found]:
+    for code in case.old.schema.code:
+        if code.text is None and not code.trouble:
+            yield Found(
+                case.old.address,
+                f"the {code.kind}'s text is not shown to this account, so nothing is known of it",
+                code.path,
+                ("`understudy migrate grants check` prints what the account needs.",),
+            )
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "function-removed",
+        Severity.ERROR,
+        "Whatever calls it fails there (error 1305), and what is stored with it can't be loaded.",
+        _troubles(_functions),
+    ),
+    Rule(
+        "syntax-removed",
+        Severity.ERROR,
+        "It can't be loaded into the new version, or fails when it runs (error 1064).",
+        _troubles(lambda cut, case: lost_syntax(cut, case.target)),
+    ),
+    Rule(
+        "variable-in-code-removed",
+        Severity.ERROR,
+        "It fails when it runs (error 1193).",
+        _troubles(lambda cut, case: lost_variables(cut, case.old.version, case.target)),
+    ),
+    Rule(
+        "reserved-word-in-code",
+        Severity.ERROR,
+        "It can't be loaded into the new version: the name would have to be quoted (error 1064).",
+        _troubles(lambda cut, case: reserved_names(cut, case.old.version, case.target)),
+    ),
+    Rule(
+        "code-with-removed-mode",
+        Severity.ERROR,
+        "A dump sets the mode before it makes the thing again, and the new version refuses the mode (error 1231).",
+        _modes_in_code,
+    ),
+    Rule(
+        "group-by-without-order",
+        Severity.NOTE,
+        "Until MySQL 5.7 GROUP BY sorted its result as well; since 8.0 it comes in any order.",
+        _implicit_order,
+    ),
+    Rule(
+        "view-under-full-group-by",
+        Severity.WARNING,
+        "ONLY_FULL_GROUP_BY is in MySQL's default sql_mode since 5.7.5; such a view may fail with error 1055.",
+        _full_group_by,
+    ),
+    Rule("view-broken", Severity.WARNING, "It can't be used now, and a dump or an upgrade stops at it.", _broken_view),
+    Rule(
+        "definer-missing",
+        Severity.WARNING,
+        "With SQL SECURITY DEFINER it fails when used (error 1449), and an event never runs.",
+        _definer,
+    ),
+    Rule("code-not-shown", Severity.WARNING, "It may hold anything that the other rules look for.", _not_shown),
+)

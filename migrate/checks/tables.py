@@ -1,0 +1,213 @@
+"""Rules about tables as a whole: keys, engines, row formats, and names that the new version claims. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from understudy.migrate.checks.case import Case
+from understudy.migrate.checks.finding import Found, Rule, Severity
+from understudy.migrate.checks.schema import Table
+from understudy.migrate.checks.spans import MARIA, MY, Span, holds, listed, maria, my, turn
+from understudy.migrate.sqltext import identifier
+
+TRANSACTIONAL = ("innodb", "ndbcluster", "rocksdb", "tokudb")
+NATIVE_PARTITIONS = ("innodb", "ndbcluster")
+ENGINES: dict[str, tuple[Span, ...]] = {  # SHOW ENGINES, measured; plugins that may be installed, by the manuals
+    "innodb": (MY, MARIA),
+    "myisam": (MY, MARIA),
+    "memory": (MY, MARIA),
+    "csv": (MY, MARIA),
+    "mrg_myisam": (MY, MARIA),
+    "archive": (MY, MARIA),
+    "blackhole": (MY, MARIA),
+    "federated": (MY, MARIA),
+    "example": (MY, MARIA),
+    "ndbcluster": (MY,),
+    "aria": (MARIA,),
+    "connect": (MARIA,),
+    "sequence": (MARIA,),
+    "spider": (MARIA,),
+    "rocksdb": (MARIA,),
+    "mroonga": (MARIA,),
+    "oqgraph": (MARIA,),
+    "sphinx": (MARIA,),
+    "s3": (maria((10, 5)),),
+    "columnstore": (maria((10, 5)),),
+    "tokudb": (maria(until=(10, 6)),),
+    "cassandra": (maria(until=(10, 6)),),
+}
+DICTIONARY = listed(  # MySQL manual, "Preparing Your Installation for Upgrade"
+    "catalogs character_sets check_constraints collations column_statistics column_type_elements columns"
+    " dd_properties events foreign_key_column_usage foreign_keys index_column_usage index_partitions index_stats"
+    " indexes parameter_type_elements parameters resource_groups routines schemata st_spatial_reference_systems"
+    " table_partition_values table_partitions table_stats tables tablespace_files tablespaces triggers"
+    " view_routine_usage view_table_usage innodb_ddl_log innodb_dynamic_metadata"
+)
+OWN_SCHEMAS: dict[str, tuple[Span, ...]] = {
+    "sys": (my((5, 7, 7)), maria((10, 6))),
+    "ndbinfo": (my((8, 0)),),
+}
+OPTIONS: tuple[tuple[str, tuple[Span, ...]], ...] = (
+    ("row_format=fixed", (my(until=(5, 7)),)),  # of InnoDB; refused since innodb_strict_mode is on by default
+    ("page_compressed", (MARIA,)),
+    ("encrypted=", (MARIA,)),
+    ("transactional=", (MARIA,)),
+    ("compression=", (my((5, 7, 8)),)),
+)
+
+
+def _alter(table: Table, change: str) -> str:
+    return f"ALTER TABLE {identifier(table.schema, table.name)} {change};"
+
+
+def _without_key(case: Case) -> Iterator[Found]:
+    for table in case.old.schema.tables:
+        if table.kind == "SEQUENCE" or table.engine.lower() in ("", "csv", "blackhole", "federated", "mrg_myisam"):
+            continue
+        if not any(index.unique and not index.nullable for index in table.indexes):
+            mend = (
+                "Make columns that identify a row its PRIMARY KEY; where there are none:",
+                _alter(table, "ADD COLUMN id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY FIRST"),
+            )
+            yield Found(
+                case.old.address, "it has neither a primary key nor a unique one without NULL", table.path, mend
+            )
+
+
+def _not_transactional(case: Case) -> Iterator[Found]:
+    for table in case.old.schema.tables:
+        if table.engine and table.engine.lower() not in TRANSACTIONAL and table.kind != "SEQUENCE":
+            severity = Severity.NOTE if table.engine.lower() in ("blackhole", "memory", "federated") else None
+            mend = (_alter(table, "ENGINE=InnoDB"),)
+            yield Found(case.old.address, f"its engine is {table.engine}", table.path, mend, severity)
+
+
+def _can_store(case: Case, engine: str) -> bool:
+    if case.new and case.new.schema.engines:
+        return engine in case.new.schema.engines
+    return holds(ENGINES.get(engine, (MY, MARIA)), case.target)
+
+
+def _engine_missing(case: Case) -> Iterator[Found]:
+    for table in case.old.schema.tables:
+        engine = table.engine.lower()
+        if engine and table.kind != "SEQUENCE" and not _can_store(case, engine):
+            mend = (_alter(table, "ENGINE=InnoDB"),)
+            yield Found(case.old.address, f"{case.target} here has no engine {table.engine}", table.path, mend)
+
+
+def _kind_missing(case: Case) -> Iterator[Found]:
+    if not case.target.is_mysql():
+        return
+    for table in case.old.schema.tables:
+        if table.kind in ("SEQUENCE", "SYSTEM VERSIONED"):
+            what = "a sequence" if table.kind == "SEQUENCE" else "a system-versioned table"
+            instead = (
+                "a table with AUTO_INCREMENT" if table.kind == "SEQUENCE" else "a table of its own for the history"
+            )
+            yield Found(case.old.address, f"it is {what}", table.path, (f"Use {instead}.",))
+
+
+def _partitions(case: Case) -> Iterator[Found]:
+    if not case.target.is_mysql(8) or case.old.version.is_mysql(8):
+        return
+    for table in case.old.schema.tables:
+        if table.partitions and table.engine.lower() not in NATIVE_PARTITIONS:
+            mend = (_alter(table, "ENGINE=InnoDB"), "or: " + _alter(table, "REMOVE PARTITIONING"))
+            yield Found(case.old.address, f"it is partitioned, and its engine is {table.engine}", table.path, mend)
+
+
+def _unreadable(case: Case) -> Iterator[Found]:
+    for table in case.old.schema.tables:
+        if not table.engine and table.trouble:
+            mend = (f"CHECK TABLE {identifier(table.schema, table.name)};", "Repair, restore or drop it.")
+            yield Found(case.old.address, f"the server can't open it: {table.trouble}", table.path, mend)
+
+
+def _options(case: Case) -> Iterator[Found]:
+    for table in case.old.schema.tables:
+        options = table.options.lower().replace("`", "")
+        for option, spans in OPTIONS:
+            if option in options and not holds(spans, case.target) and not _is_harmless(table, option):
+                name = option.rstrip("=")
+                found = f"it was made with {name}: {turn(spans, case.target)}"
+                mend = (
+                    _alter(table, "ROW_FORMAT=DYNAMIC") if "row_format" in name else f"Create it without {name} there."
+                )
+                yield Found(case.old.address, found, table.path, (mend,))
+
+
+def _is_harmless(table: Table, option: str) -> bool:
+    return option == "row_format=fixed" and table.engine.lower() != "innodb"
+
+
+def _compressed(case: Case) -> Iterator[Found]:
+    if not case.target.is_mariadb(10, 6) or case.old.version.is_mariadb(10, 6):
+        return
+    for table in case.old.schema.tables:
+        if table.engine.lower() == "innodb" and table.row_format.lower() == "compressed":
+            yield Found(case.old.address, "ROW_FORMAT=COMPRESSED", table.path, (_alter(table, "ROW_FORMAT=DYNAMIC"),))
+
+
+def _dictionary(case: Case) -> Iterator[Found]:
+    if not case.target.is_mysql(8) or case.old.version.is_mysql(8):
+        return
+    for name in sorted(case.old.schema.own_tables):
+        if name.lower() in DICTIONARY:
+            mend = (f"RENAME TABLE {identifier('mysql', name)} TO {identifier('mysql', name + '_old')};",)
+            yield Found(case.old.address, "MySQL's own data dictionary has a table of this name", f"mysql.{name}", mend)
+
+
+def _own_schema(case: Case) -> Iterator[Found]:
+    for home in case.old.schema.homes:
+        spans = OWN_SCHEMAS.get(home.name.lower())
+        if spans and holds(spans, case.target) and not holds(spans, case.old.version):
+            mend = ("Move its tables to a database of another name: RENAME TABLE … TO …;",)
+            yield Found(case.old.address, f"{case.target} has a database of this name of its own", home.name, mend)
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "table-without-primary-key",
+        Severity.WARNING,
+        "For each changed row a replica scans the whole table, and verifying can't go by ranges of keys.",
+        _without_key,
+    ),
+    Rule(
+        "table-not-transactional",
+        Severity.WARNING,
+        "A consistent copy needs a lock, a crash corrupts it, and a failed statement stays half done on one side.",
+        _not_transactional,
+    ),
+    Rule("engine-missing", Severity.ERROR, "The table can't be created in the new version.", _engine_missing),
+    Rule(
+        "table-kind-missing", Severity.ERROR, "MySQL has neither sequences nor system-versioned tables.", _kind_missing
+    ),
+    Rule(
+        "partitions-not-native",
+        Severity.ERROR,
+        "Since MySQL 8.0 only InnoDB and NDB partition tables; the server refuses to upgrade or to load the rest.",
+        _partitions,
+    ),
+    Rule("table-unreadable", Severity.ERROR, "It can be neither copied nor upgraded.", _unreadable),
+    Rule(
+        "table-option-missing",
+        Severity.ERROR,
+        "CREATE TABLE with the option is refused; ROW_FORMAT=FIXED of InnoDB since innodb_strict_mode is the default"
+        " (MySQL 5.7.7, MariaDB 10.2.2).",
+        _options,
+    ),
+    Rule(
+        "row-format-compressed",
+        Severity.NOTE,
+        "MariaDB 10.6 made such tables read-only by innodb_read_only_compressed, off again since 10.6.6.",
+        _compressed,
+    ),
+    Rule(
+        "dictionary-clash",
+        Severity.ERROR,
+        "Since MySQL 8.0 the data dictionary is in the database mysql; an upgrade in place stops at such a table.",
+        _dictionary,
+    ),
+    Rule("schema-clash", Severity.ERROR, "The server's own objects and the application's would be mixed.", _own_schema),
+)

@@ -149,7 +149,9 @@ class Attach(Base):
             if MODE_BEFORE not in self.world.recorded:
                 self.world.note(**{MODE_BEFORE: self.world.tree.servers[self.step.server].gtid_mode})
             say(session, Word.GTID_MODE, mode)
-            self.world.progress.says(f"{self.step.server}: gtid_mode is {mode} now; put it into its configuration too")
+            lasts = "PERSIST" in session.dialect.sql(Word.GTID_MODE)
+            hint = "" if lasts else ", until it restarts: put it into its configuration too"
+            self.world.progress.says(f"{self.step.server}: gtid_mode is {mode} now{hint}")
 
     # --- what has to be so
 

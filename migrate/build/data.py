@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from understudy.migrate.build.action import Base
+from understudy.errors import UnderstudyError
+from understudy.migrate.build.action import Base, unseen
 from understudy.migrate.build.copying import Copying, copied, copy, room, wipe
 
 
@@ -56,11 +57,27 @@ class Accounts(_OnACopy):
     """Create the users and grants of `step.under` in the server's own dialect."""
 
     def says(self) -> Sequence[str]:
-        """Whose accounts go where."""
-        return [f"create on {self.step.server} the accounts of {self.step.under} with their grants, unlogged"]
+        """Every statement; while the source can't be asked, whose accounts go where."""
+        from understudy.migrate.build import granting
+
+        try:
+            said = granting.told(self.copying)
+        except UnderstudyError as error:
+            return [f"create on {self.step.server} the accounts of {self.step.under}: {error.message}"]
+        return said or [f"{self.step.server}: nothing, it has all accounts already"]
+
+    def is_done(self) -> bool:
+        """Whether the server says that it has got them."""
+        from understudy.migrate.build import granting
+
+        return granting.created(self.copying)
 
     def do(self) -> None:
-        """Create what is missing."""
+        """Create what is missing; what can't be carried over is told, and noted."""
+        from understudy.migrate.build import granting
+
+        if notes := granting.create(self.copying, self.world.progress):
+            self.world.note(notes=notes)
 
 
 class DropAccounts(_OnACopy):
@@ -68,7 +85,33 @@ class DropAccounts(_OnACopy):
 
     def says(self) -> Sequence[str]:
         """Which."""
-        return [f"drop on {self.step.server} the accounts that were created from those of {self.step.under}"]
+        return [f"drop on {self.step.server} the accounts that were created from those of {self.step.under}, no other"]
 
     def do(self) -> None:
         """Drop them."""
+        from understudy.migrate.build import granting
+
+        granting.drop(self.copying)
+
+
+class Upgrade(_OnACopy):
+    """Upgrade the system tables that came with copied files."""
+
+    def says(self) -> Sequence[str]:
+        """Which program, or why none."""
+        from understudy.migrate.build.upgrading import needed
+
+        tree = self.world.tree.servers
+        versions = [one.version if (one := tree.get(name)) else None for name in (self.step.under, self.step.server)]
+        if versions[0] is None or versions[1] is None:
+            return unseen(self.step.server)
+        wanted = needed(self.copying.kind, versions[0], versions[1])
+        if not wanted.programs:
+            return [f"{self.step.server}: nothing, {wanted.why}"]
+        return [f"$ {wanted.programs[0]} --skip-write-binlog  # on {self.step.server}: {wanted.why}"]
+
+    def do(self) -> None:
+        """Run it."""
+        from understudy.migrate.build.upgrading import upgrade
+
+        upgrade(self.copying, self.world.progress)

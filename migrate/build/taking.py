@@ -11,7 +11,7 @@ from understudy.config import Migrate
 from understudy.migrate.build.action import Action, Base
 from understudy.migrate.build.attaching import Attach, Detach
 from understudy.migrate.build.catching_up import CatchUp
-from understudy.migrate.build.data import Accounts, Copy, DropAccounts, Wipe
+from understudy.migrate.build.data import Accounts, Copy, DropAccounts, Upgrade, Wipe
 from understudy.migrate.build.moving import Move
 from understudy.migrate.build.progress import Progress
 from understudy.migrate.build.switching import ReadOnly, Retention, RetentionBack, Writable
@@ -25,6 +25,7 @@ _DOING: Mapping[Kind, Callable[[Step, World], Base]] = {
     Kind.MOVE: Move,
     Kind.COPY: Copy,
     Kind.ACCOUNTS: Accounts,
+    Kind.UPGRADE: Upgrade,
     Kind.ATTACH: Attach,
     Kind.CATCH_UP: CatchUp,
     Kind.WRITABLE: Writable,

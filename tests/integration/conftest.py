@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 import containers
+from integration.breaking import pairs
 from integration.trees import five, mariadb_tree, mysql_tree
 from support import Understudy
 
-__all__ = ["five", "mariadb_tree", "mysql_tree"]  # fixtures
+__all__ = ["five", "mariadb_tree", "mysql_tree", "pairs"]  # fixtures
 
 
 @pytest.fixture(scope="session", autouse=True)

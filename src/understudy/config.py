@@ -389,6 +389,44 @@ class Build(Section, frozen=True):
     ] = ""
 
 
+class Verify(Section, frozen=True):
+    """How two copies of the data are compared, and how much of the servers that may take."""
+
+    chunk_ms: Annotated[Milliseconds, Meta(description="how long a chunk of rows should take a server")] = 500
+    workers: Annotated[
+        int, Meta(ge=1, le=64, description="chunks compared at once: so many sessions on the old and on the new side")
+    ] = 2
+    max_lag_s: Annotated[
+        float, Meta(ge=0, le=86_400, description="reading is held while a new server lags more than this, in seconds")
+    ] = 5.0
+    max_running: Annotated[
+        Count, Meta(description="reading is held while more threads than this run on the old side (Threads_running)")
+    ] = 25
+    stalled_s: Annotated[
+        float, Meta(gt=0, le=86_400, description="how long a server may be away, lag or not replicate, in seconds")
+    ] = 600.0
+    looks: Annotated[
+        int,
+        Meta(ge=2, le=1_000, description="how often a row that looked different is looked at again before giving up"),
+    ] = 40
+    max_keys: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="differing rows of a table that are listed; the others are counted")
+    ] = 100
+    thorough: Annotated[
+        bool,
+        Meta(description="true hashes every value twice: 2^60 instead of 2^32 against a missed one, at twice the cost"),
+    ] = False
+    lock_rows: Annotated[
+        bool,
+        Meta(
+            description="true locks rows that never hold still on the old side, one by one, for half a second at most"
+        ),
+    ] = False
+    ignore: Annotated[
+        list[str], Meta(description="tables that are not compared, as patterns of schema.table, such as cache.*")
+    ] = []
+
+
 class Migrate(Section, frozen=True):
     """The replication tree that is, and the new one that shall be."""
 
@@ -423,6 +461,7 @@ class Migrate(Section, frozen=True):
     ] = {}
     target: Annotated[Target, Meta(description="the new tree")] = Target()
     check: Annotated[Check, Meta(description="what is checked beforehand")] = Check()
+    verify: Annotated[Verify, Meta(description="how two copies of the data are compared")] = Verify()
     build: Annotated[Build, Meta(description="how new servers get their data")] = Build()
     replication: Annotated[Replication, Meta(description="the account with which new servers follow")] = Replication()
     credentials: Annotated[

@@ -50,6 +50,7 @@ CONDITIONS = (
     "in",
     "between",
 )
+JOINS = frozenset({"join", "straight_join"})
 INTRODUCERS = ("_utf8mb4", "_utf8mb3", "_utf8", "_latin1")
 
 
@@ -87,8 +88,11 @@ class _Reader:
                     items.append(token)
             else:
                 found = self._expression(0)
-                after_condition_word = bool(items) and items[-1] in ("where", "having", "on", "when")
-                items.append(_condition(found) if after_condition_word else found)
+                after = items[-1] if items else ""
+                if after in ("", "from") and (joined := _joined(found)):
+                    items += joined
+                else:
+                    items.append(_condition(found) if after in ("where", "having", "on", "when") else found)
         if not lists:
             return items[0] if len(items) == 1 else ("sequence", *items)
         return ("list", *(line[0] if len(line) == 1 else ("sequence", *line) for line in (*lists, tuple(items))))
@@ -219,6 +223,14 @@ def _is_many(node: Node) -> bool:
     return isinstance(node, tuple) and node[:1] in (("list",), ("sequence",))
 
 
+def _joined(node: Node) -> tuple[Node, ...]:
+    """What is in parentheses where joins begin: they go from left to right anyway."""
+    if isinstance(node, tuple) and node[0] == "group" and isinstance(node[1], tuple) and node[1][0] == "sequence":
+        inside = node[1][1:]
+        return inside if inside[0] != "select" and not JOINS.isdisjoint(part for part in inside if part) else ()
+    return ()
+
+
 def _condition(node: Node) -> Node:
     """Where only true or false counts, x <> 0 is x."""
     if isinstance(node, tuple) and node[0] == "<>" and node[2] == "0":
@@ -237,12 +249,16 @@ def _negation(node: Node) -> Node:
 
 def _ordered(sign: str, left: Node, right: Node) -> Node:
     """Literals to the right, chains of and and or without inner parentheses."""
-    if sign in ("=", "<>") and isinstance(left, str) and left[0] in "'0123456789":
+    if sign in ("=", "<>") and _is_literal(left) and not _is_literal(right):
         return (sign, right, left)
     if sign in ("and", "or"):
         parts = [part for side in (left, right) for part in _chain(sign, _condition(side))]
         return (sign, *parts)
     return (sign, left, right)
+
+
+def _is_literal(node: Node) -> bool:
+    return isinstance(node, str) and node[0] in "'0123456789"
 
 
 def _chain(sign: str, node: Node) -> tuple[Node, ...]:

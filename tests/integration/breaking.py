@@ -60,7 +60,7 @@ def caught_up(source: Running, replica: Running) -> None:
     def has() -> bool:
         now = channel(replica)
         assert not failing(now), now
-        return now.done == at
+        return (now.done.file, now.done.position) == (at.file, at.position)
 
     wait_until(has, 30, f"{replica.node.name} has caught up")
 

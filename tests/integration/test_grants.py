@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from integration.least import PASSWORD, USER, granted, with_writes
 from integration.operating import Operator
 from integration.trees import ANY_TLS, FIVE, Node, Running, break_replication, tree
 from understudy.migrate import grants
@@ -20,33 +19,6 @@ from understudy.migrate.sqltext import Secret
 from understudy.migrate.words import Word
 
 pytestmark = pytest.mark.integration
-
-USER, PASSWORD = "least", "it's `least`"
-
-
-@contextmanager
-def granted(servers: dict[str, Running], commands: tuple[str, ...]) -> Iterator[None]:
-    """The account, made on every server with nothing but what `grants` prints."""
-    for server in servers.values():
-        with server.sql() as root:
-            for statement in grants.statements(root.version, commands, USER, password=PASSWORD):
-                with_writes(server, statement)
-    try:
-        yield
-    finally:
-        for server in servers.values():
-            with_writes(server, f"DROP USER {USER}@'%'")
-
-
-def with_writes(server: Running, statement: str) -> None:
-    """Run a statement as root where read_only or super_read_only may stand in the way, without logging it."""
-    with server.sql() as root:
-        before = root.value("SELECT @@GLOBAL.read_only")
-        root.execute(root.dialect.sql(Word.READ_WRITE))
-        with root.unlogged():
-            root.execute(statement)
-        if before:
-            root.execute(root.dialect.sql(Word.READ_ONLY))
 
 
 @pytest.mark.parametrize("kind", ["mysql_tree", "mariadb_tree"])

@@ -25,6 +25,7 @@ from understudy.migrate.greeting import greeting
 from understudy.migrate.logins import FromSettings
 from understudy.migrate.mysql import MySql
 from understudy.migrate.topology import Tree
+from understudy.migrate.verify.command import verify
 from understudy.migrate.versions import Flavour, Version
 from understudy.migrate.watch.commands import skip, watch
 
@@ -36,6 +37,7 @@ app.command()(check)
 app.command()(plan)
 app.command()(build)
 app.command()(journal)
+app.command()(verify)
 app.command()(watch)
 app.command()(skip)
 

@@ -1,0 +1,158 @@
+"""Verify as an operator runs it: which two servers, where its state is, what it leaves as evidence."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from rich.console import Console
+
+from understudy.config import Settings
+from understudy.errors import UnderstudyError
+from understudy.migrate.clock import SystemClock
+from understudy.migrate.discover import discover
+from understudy.migrate.logins import FromSettings
+from understudy.migrate.mysql import MySql
+from understudy.migrate.topology import Tree, grow
+from understudy.migrate.verify import accounts, reporting, structure
+from understudy.migrate.verify.finding import Finding
+from understudy.migrate.verify.moments import descent
+from understudy.migrate.verify.options import Outcome
+from understudy.migrate.verify.progress import follow
+from understudy.migrate.verify.run import Run
+from understudy.migrate.verify.state import State
+
+
+class Asked(NamedTuple):
+    """What the command line asks for."""
+
+    old: str = ""
+    new: str = ""
+    all: bool = False
+    only: Sequence[str] = ()
+    restart: bool = False
+    data_only: bool = False
+
+
+def outcomes(settings: Settings, asked: Asked, console: Console) -> Iterator[Outcome]:
+    """Each pair of servers compared, one after another; `report.json` holds those so far. Raises UnderstudyError."""
+    servers, tree = MySql(FromSettings(settings.migrate)), _tree(settings, asked)
+    folder = settings.state / "migrate" / "verify"
+    done: list[Outcome] = []
+    for old, new in pairs(settings, asked):
+        with _alone(folder, old, new) as state, closing(state):
+            done.append(_compared(settings, asked, console, servers, tree, state, (old, new)))
+        _save(folder / "report.json", done)
+        yield done[-1]
+
+
+def pairs(settings: Settings, asked: Asked) -> list[tuple[str, str]]:
+    """Which servers are compared: old source and new source, or those asked for; new replicas too with --all."""
+    target = settings.migrate.target
+    old, new = asked.old or settings.migrate.source, asked.new or target.new_source
+    if not new:
+        raise UnderstudyError("there is no new side to compare with", "set migrate.target.new_source, or give --new")
+    return [(old, new), *((new, replica) for replica in target.new_replicas if asked.all and replica != new)]
+
+
+def _tree(settings: Settings, asked: Asked) -> Tree:
+    starts = dict.fromkeys(address for pair in pairs(settings, asked) for address in pair)
+    return grow(discover(MySql(FromSettings(settings.migrate)), list(starts), settings.migrate.aliases))
+
+
+def _compared(
+    settings: Settings, asked: Asked, console: Console, servers: MySql, tree: Tree, state: State, sides: tuple[str, str]
+) -> Outcome:
+    clock = SystemClock()
+    old, new = (tree[address] for address in sides)
+    for server in (old, new):
+        if server.unreachable:
+            raise UnderstudyError(f"{server.address}: {server.unreachable}", "both sides have to be up")
+    ways = descent(tree, old.address, new.address)
+    watched = [hop.address for hop in (*ways.new, *ways.old)]
+    watched += [server.address for server in tree if server.channels and tree.source(server.address) == new.address]
+    run = Run(
+        servers, old.address, new.address, ways, list(dict.fromkeys(watched)), settings.migrate.verify, asked.only,
+        state, clock,
+    )  # fmt: skip
+    begun_s = clock.monotonic_s()
+    _run_it(run, asked, servers, console)
+    return _outcome(run, state, clock.now_s(), clock.monotonic_s() - begun_s, settings.migrate.verify.thorough)
+
+
+def _run_it(run: Run, asked: Asked, servers: MySql, console: Console) -> None:
+    """In a thread, so that Ctrl-C is answered while servers are waited for; what is proved stays proved."""
+    raised: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            run.run(asked.restart, lambda: [] if asked.data_only else _definitions(servers, run))
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=work, name="verify")
+    thread.start()
+    try:
+        follow(run, thread, console)
+    finally:
+        run.ending.set() if thread.is_alive() else None
+        thread.join()
+    if raised:
+        raise raised[0]
+
+
+def _definitions(servers: MySql, run: Run) -> list[Finding]:
+    old, new = run.sides
+    with servers.open(old.address) as ours, servers.open(new.address) as theirs:
+        return [*structure.differences(ours, theirs), *accounts.differences(ours, theirs)]
+
+
+def _outcome(run: Run, state: State, now_s: float, seconds: float, thorough: bool) -> Outcome:
+    facts, known, left = state.facts(), state.tables(), state.unfinished()
+    tables = tuple(
+        reporting.table_outcome(pair, known[pair.name], pair.name in left, run.tally.troubles.get(pair.name, ""))
+        for pair in sorted(run.pairs, key=lambda pair: pair.name)
+        if pair.name in known
+    )
+    definitions = [*run.structure, *reporting.lonely(run.matched, run.structure)]
+    findings = (*definitions, *state.findings())
+    why = (run.why,) if run.why else ()
+    if not why:
+        state.note("ended", repr(now_s))
+    return reporting.sealed(
+        Outcome(
+            reporting.overall(tables, findings, why), *run.sides, float(facts.get("started", now_s)), now_s,
+            facts.get("since", ""), facts.get("until", ""), run.resumed, thorough, run.tally.rows,
+            run.tally.rows / max(seconds, 1e-6), seconds, tables, findings, why,
+        )
+    )  # fmt: skip
+
+
+@contextmanager
+def _alone(folder: Path, old: str, new: str) -> Iterator[State]:
+    """The state of these two sides, for one run at a time."""
+    name = hashlib.sha256(f"{old} {new}".encode()).hexdigest()[:12]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder / f"{name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UnderstudyError(f"{old} and {new} are being compared by another run", "wait for it") from error
+        yield State(folder / f"{name}.sqlite")
+
+
+def _save(file: Path, done: Sequence[Outcome]) -> None:
+    """Written whole or not at all."""
+    fresh = file.with_suffix(".new")
+    with fresh.open("wb") as out:
+        out.write(msgspec.json.format(msgspec.json.encode({"runs": done}), indent=1))
+        out.flush()
+        os.fsync(out.fileno())
+    fresh.replace(file)

@@ -1,0 +1,89 @@
+"""A session with either side, asked at the same time, opened again where a server was restarted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from understudy.migrate.faults import BusyError, LockedError, LostError, ServerError, SilentError, UnreachableError
+from understudy.migrate.ports import Clock, Database, Servers
+from understudy.migrate.verify.catalogue import prepare
+from understudy.migrate.verify.moments import EndedError
+
+PASSING = (LostError, UnreachableError, SilentError, BusyError, LockedError)
+CHANGED = 1412  # ER_TABLE_DEF_CHANGED: the table was altered since the statement's moment
+ANSWER_S = 600.0  # a chunk takes half a second, on a server that is not in trouble
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+def opened(servers: Servers, address: str) -> Database:
+    """A session as verify wants it; raises ServerError."""
+    session = servers.open(address)
+    try:
+        prepare(session)
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
+class Sides:
+    """A session with each side, for one thread and one helper of it."""
+
+    def __init__(self, servers: Servers, old: str, new: str, clock: Clock, retry_s: float) -> None:
+        self._servers, self._addresses = servers, (old, new)
+        self._clock, self._retry_s = clock, retry_s
+        self._helper = ThreadPoolExecutor(1, "verify-new")
+        self.old = opened(servers, old)
+        self.new = opened(servers, new)
+
+    def both(
+        self, old: Callable[[Database], T], new: Callable[[Database], U], patience_s: float = ANSWER_S
+    ) -> tuple[T, U]:
+        """Ask both sides at the same time; either may keep silent for so long."""
+        with self.old.patient(patience_s), self.new.patient(patience_s):
+            other = self._helper.submit(new, self.new)
+            try:
+                mine = old(self.old)
+            finally:
+                other.exception()
+            return mine, other.result()
+
+    def aside(self, ask: Callable[[Database], T]) -> Future[T]:
+        """Ask the new side, and don't wait for the answer here."""
+        return self._helper.submit(ask, self.new)
+
+    def steady(self, ask: Callable[[], T], is_ending: Callable[[], bool]) -> T:
+        """Ask, and ask again for `retry_s` where a server is away for a while or holds a lock. Raises ServerError."""
+        end = self._clock.monotonic_s() + self._retry_s
+        while True:
+            try:
+                return ask()
+            except ServerError as error:
+                passing = isinstance(error, PASSING) or error.number == CHANGED
+                if not passing or self._clock.monotonic_s() > end:
+                    raise
+            if is_ending():
+                raise EndedError("verify was ended")
+            self._clock.sleep(0.2)
+            self._reopen(end)
+
+    def _reopen(self, end: float) -> None:
+        self.old.close()
+        self.new.close()
+        while True:
+            try:
+                self.old, self.new = (opened(self._servers, address) for address in self._addresses)
+                return
+            except PASSING:
+                if self._clock.monotonic_s() > end:
+                    raise
+            self._clock.sleep(0.2)
+
+    def close(self) -> None:
+        """End both sessions."""
+        self._helper.shutdown()
+        self.old.close()
+        self.new.close()

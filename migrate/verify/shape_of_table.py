@@ -104,7 +104,7 @@ class Tables:
 
     def _column(self, row: _Column, is_json: bool) -> Facts:
         is_json = is_json and row.data_type == "longtext" and spelling.charset(row.collation) in JSON_TEXT
-        generated = canonical(spelling.shown_escaped(row.expression)) if row.expression else ""
+        generated = self._read(row.expression)
         return self._shared.facts(
             type="json" if is_json else spelling.column_type(row.type),
             nullable="yes" if row.nullable == "YES" else "",
@@ -129,7 +129,7 @@ class Tables:
             parts.sort(key=lambda part: int(part[0]))
             _, _, _, _, non_unique, kind, comment, hidden, _ = parts[0]
             found[key]["index", index] = self._shared.facts(
-                columns=", ".join(_index_column(part, kind) for part in parts),
+                columns=", ".join(self._index_column(part, kind) for part in parts),
                 unique="" if int(non_unique) else "yes",
                 type=kind,
                 comment=comment,
@@ -159,7 +159,7 @@ class Tables:
         found: Parts = defaultdict(dict)
         if question := questions.checks(self._session.version):
             for schema, table, _, clause, enforced in self._ask(question):
-                condition = canonical(spelling.shown_escaped(clause))
+                condition = self._read(clause)
                 found[schema, table]["check", condition] = self._shared.facts(enforced="no" if enforced == "NO" else "")
         return found
 
@@ -195,9 +195,13 @@ class Tables:
             )
         return found
 
+    def _index_column(self, part: tuple[Any, ...], kind: str) -> str:
+        _, column, prefix, order, *_, expression = part
+        name = f"({self._read(expression)})" if expression else str(column)
+        length = f"({prefix})" if prefix is not None and kind not in ("SPATIAL", "FULLTEXT") else ""
+        return f"{name}{length}{' desc' if order == 'D' else ''}"
 
-def _index_column(part: tuple[Any, ...], kind: str) -> str:
-    _, column, prefix, order, *_, expression = part
-    name = f"({canonical(spelling.shown_escaped(expression))})" if expression else str(column)
-    length = f"({prefix})" if prefix is not None and kind not in ("SPATIAL", "FULLTEXT") else ""
-    return f"{name}{length}{' desc' if order == 'D' else ''}"
+    def _read(self, expression: str | None) -> str:
+        """An expression as it's compared; MySQL alone sets further backslashes before its quotes."""
+        shown = expression or ""
+        return canonical(shown if self._maria else spelling.shown_escaped(shown)) if shown else ""

@@ -19,7 +19,22 @@ from understudy.migrate.verify.finding import Finding, Kind
 from understudy.migrate.verify.shape_of_table import Tables
 from understudy.migrate.verify.things import Thing, Things, Weigh, by_name, compare, differs
 from understudy.migrate.versions import Version
+from understudy.migrate.words import Word
 
+USES = (
+    Word.DATABASES,
+    Word.TABLES,
+    Word.COLUMNS,
+    Word.INDEXES,
+    Word.FOREIGN_KEYS,
+    Word.CHECKS,
+    Word.PARTITIONS,
+    Word.VIEWS,
+    Word.ROUTINES,
+    Word.PARAMETERS,
+    Word.TRIGGERS,
+    Word.EVENTS,
+)  # whose privileges show all that is asked for here, besides SELECT for the state of sequences
 PATIENCE_S = 300.0
 BATCH = 5000
 WAITING = ("SLAVESIDE_DISABLED", "REPLICA_SIDE_DISABLED")  # an event of a replica's source; 8.4 has the newer word

@@ -13,10 +13,13 @@ import pytest
 
 from containers import network
 from integration.copying import copied, without_unknown
-from integration.trees import Node, Running, started
-from understudy.migrate.sqltext import identifier
+from integration.trees import ANY_TLS, Node, Running, started
+from understudy.migrate.logins import Login, OneLogin
+from understudy.migrate.mysql import MySql
+from understudy.migrate.sqltext import Secret, identifier
 from understudy.migrate.verify import structure
 from understudy.migrate.verify.finding import Finding, Kind
+from understudy.migrate.verify.things import compare
 
 pytestmark = pytest.mark.integration
 
@@ -82,18 +85,22 @@ SHOP = (
         ON COMPLETION PRESERVE COMMENT 'nightly' DO DELETE FROM logs""",
     "CREATE DEFINER=root@`%` EVENT e2 ON SCHEDULE AT '2035-01-01 00:00:00' DISABLE DO DELETE FROM logs",
 )
-NEWER = (  # what MariaDB 10.5 and MySQL 9.7 know as well, and 5.6 doesn't
-    """CREATE TABLE newer (
-        a INT NOT NULL PRIMARY KEY, b VARCHAR(20), j JSON, u VARCHAR(40) DEFAULT (UUID()), e INT DEFAULT (1+2*3),
-        text VARCHAR(20) DEFAULT 'uuid()', hidden INT INVISIBLE,
-        v VARCHAR(50) GENERATED ALWAYS AS (CONCAT(b, ' it''s ', '\\n', a)) VIRTUAL,
-        s INT GENERATED ALWAYS AS ((a + 1) * 2 - IF(a > 0, 1, 0)) STORED COMMENT 'x',
-        CONSTRAINT pos CHECK (a > 0 AND b <> 'x'), CHECK (a < 100 OR b IN ('p','q')), n INT CHECK (n > 3)
-    ) ENGINE=InnoDB""",
-)
 MARIADB = (
     "CREATE SEQUENCE numbers START WITH 5 INCREMENT BY 2 MAXVALUE 100 CYCLE",
     "CREATE TABLE versioned (a INT) WITH SYSTEM VERSIONING",
+)
+NEWER = (  # what MariaDB 10.5 and MySQL 9.7 know, and 5.6 doesn't
+    "CREATE DATABASE newer CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci",
+    "USE newer",
+    """CREATE TABLE t (
+        a INT NOT NULL PRIMARY KEY, b VARCHAR(20), j JSON, u VARCHAR(40) DEFAULT (UUID()), e INT DEFAULT (1+2*3),
+        text VARCHAR(20) DEFAULT 'uuid()', hidden INT INVISIBLE, n INT CHECK (n > 3),
+        v VARCHAR(50) GENERATED ALWAYS AS (CONCAT(b, ' it''s ', '\\n', a)) VIRTUAL,
+        s INT GENERATED ALWAYS AS ((a + 1) * 2 - IF(a > 0, 1, 0)) STORED COMMENT 'x',
+        CONSTRAINT pos CHECK (a > 0 AND b <> 'x'), CHECK (a < 100 OR b IN ('p','q'))
+    ) ENGINE=InnoDB""",
+    "CREATE TRIGGER t1 BEFORE INSERT ON t FOR EACH ROW SET @a = 1",
+    "CREATE TRIGGER t2 BEFORE INSERT ON t FOR EACH ROW SET @a = 2",
 )
 
 
@@ -115,7 +122,7 @@ def originals(servers: dict[str, Running]) -> None:
             session.execute("CREATE DATABASE shop DEFAULT CHARACTER SET utf8 COLLATE utf8_unicode_ci")
             session.execute(f"CREATE DATABASE {identifier(ODD)} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
             session.execute("USE shop")
-            for statement in SHOP if image == "mysql-5.6" else (*SHOP, *NEWER, *MARIADB):
+            for statement in SHOP if image == "mysql-5.6" else (*SHOP, *MARIADB):
                 session.execute(statement)
 
 
@@ -252,3 +259,109 @@ def test_nothing_is_found_that_was_not_planted(compared: Compared) -> None:
     more = [one for one in compared.planted if not any(says in one.found for says in expected)]
     assert [one for one in more if (one.kind, one.name) not in names] == []
     assert [one.found for one in more if not one.note] == []
+
+
+@pytest.fixture(scope="module")
+def newer(servers: dict[str, Running]) -> list[str]:
+    """The servers that know what 5.6 doesn't, each with the same of it."""
+    images = ["mariadb-10.5", "mariadb-11.8", "mysql-9.7"]
+    for image in images:
+        with servers[image].sql() as session:
+            session.execute("SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci")
+            session.execute("SET SESSION sql_mode = 'NO_ENGINE_SUBSTITUTION'")
+            for statement in NEWER:
+                session.execute(statement)
+    return images
+
+
+IGNORED = ("shop", ODD)
+
+
+@pytest.mark.parametrize("other", ["mariadb-11.8", "mysql-9.7"])
+def test_generated_checked_and_invisible_columns_are_equal_across_flavours(
+    servers: dict[str, Running], newer: list[str], other: str
+) -> None:
+    with servers["mariadb-10.5"].sql() as old, servers[other].sql() as new:
+        assert structure.differences(old, new, IGNORED) == []
+        assert structure.differences(new, old, IGNORED) == []
+
+
+def changed(server: Running, *statements: str) -> list[str]:
+    """What is found between a server before and after these statements."""
+    with server.sql() as session:
+        session.execute("USE newer")
+        before = structure.collected(session, frozenset(), False, IGNORED)
+        for statement in statements:
+            session.execute(statement)
+        after = structure.collected(session, frozenset(), False, IGNORED)
+        weigh = structure.weigh(session.version, session.version)
+        return [finding.found for finding in compare(before, after, weigh)]
+
+
+@pytest.mark.parametrize("image", ["mariadb-11.8", "mysql-9.7"])
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("ALTER TABLE t MODIFY s INT GENERATED ALWAYS AS (a + 1 * 2 - IF(a > 0, 1, 0)) STORED COMMENT 'x'",
+         "column s: expression is ((a + (1 * 2)) - if((a > 0), 1, 0)), was (((a + 1) * 2) - if((a > 0), 1, 0))"),
+        ("ALTER TABLE t MODIFY hidden INT", "column hidden: visibility is not there, was invisible"),
+        ("ALTER TABLE t DROP CONSTRAINT pos", "the check ((a > 0) and (b <> 'x')) is missing on the new side"),
+        ("ALTER TABLE t ADD CHECK (e < 5)", "the check (e < 5) is on the new side alone"),
+        ("ALTER TABLE t MODIFY e INT DEFAULT (1+2+3)", "column e: default is ((1 + 2) + 3), was (1 + (2 * 3))"),
+        ("DROP TRIGGER t1;; CREATE TRIGGER t1 BEFORE INSERT ON t FOR EACH ROW FOLLOWS t2 SET @a = 1",
+         "follows is t2, was not there"),
+    ],
+)  # fmt: skip
+def test_a_change_of_what_is_newer_is_found(
+    servers: dict[str, Running], newer: list[str], image: str, statement: str, says: str
+) -> None:
+    assert says in changed(servers[image], *statement.split(";; "))
+
+
+@pytest.mark.parametrize(
+    ("image", "made", "changes", "says"),
+    [
+        ("mysql-9.7", "CREATE TABLE i (a INT, KEY k (a DESC))", "ALTER TABLE i DROP KEY k, ADD KEY k (a)",
+         "index k: columns is a, was a desc"),
+        ("mysql-9.7", "CREATE TABLE f (a INT, KEY k ((a+1)))", "ALTER TABLE f DROP KEY k, ADD KEY k ((a+2))",
+         "index k: columns is ((a + 2)), was ((a + 1))"),
+        ("mysql-9.7", "CREATE TABLE h (a INT, KEY k (a) INVISIBLE)", "ALTER TABLE h ALTER INDEX k VISIBLE",
+         "index k: visibility is not there, was invisible"),
+        ("mysql-9.7", "CREATE TABLE c (a INT, CONSTRAINT c CHECK (a > 1) NOT ENFORCED)",
+         "ALTER TABLE c ALTER CHECK c ENFORCED", "check (a > 1): enforced is not there, was no"),
+        ("mysql-9.7", "CREATE TABLE g (p POINT NOT NULL SRID 4326)", "ALTER TABLE g MODIFY p POINT NOT NULL SRID 3857",
+         "column p: reference system is 3857, was 4326"),
+        ("mariadb-11.8", "CREATE TABLE h (a INT, KEY k (a) IGNORED)", "ALTER TABLE h ALTER INDEX k NOT IGNORED",
+         "index k: visibility is not there, was invisible"),
+        ("mariadb-11.8", "CREATE TABLE i (a INT, KEY k (a DESC))", "ALTER TABLE i DROP KEY k, ADD KEY k (a)",
+         "index k: columns is a, was a desc"),
+        ("mariadb-11.8", "CREATE SEQUENCE q MAXVALUE 100", "ALTER SEQUENCE q MAXVALUE 99", "maximum is 99, was 100"),
+        ("mariadb-11.8", "CREATE SEQUENCE r START 50", "ALTER SEQUENCE r RESTART 20", "next value is at 20, behind 50"),
+        ("mariadb-11.8", "CREATE TABLE v (a INT) WITH SYSTEM VERSIONING", "ALTER TABLE v DROP SYSTEM VERSIONING",
+         "versioning is not there, was by the system"),
+    ],
+)  # fmt: skip
+def test_a_change_of_what_one_flavour_alone_has_is_found(
+    servers: dict[str, Running], newer: list[str], image: str, made: str, changes: str, says: str
+) -> None:
+    with servers[image].sql() as session:
+        session.execute("USE newer")
+        session.execute(made)
+    assert any(says in found for found in changed(servers[image], changes))
+
+
+@pytest.mark.parametrize("image", ["mysql-5.6", "mysql-9.7", "mariadb-10.5", "mariadb-11.8"])
+def test_the_least_account_sees_all_that_root_sees(
+    servers: dict[str, Running], originals: None, newer: list[str], image: str
+) -> None:
+    server = servers[image]
+    with server.sql() as root:
+        root.execute("CREATE USER least@'%' IDENTIFIED BY 'x'")
+        needed = {root.dialect.privilege(word) for word in structure.USES if root.dialect.knows(word)} | {"SELECT"}
+        for privilege in needed:
+            name, _, where = privilege.partition(" ON ")
+            root.execute(f"GRANT {name} ON {where or '*.*'} TO least@'%'")
+        everything = structure.collected(root, frozenset(), False, ())
+        with MySql(OneLogin(Login("least", Secret("x"), ANY_TLS))).open(server.address) as least:
+            assert structure.collected(least, frozenset(), False, ()) == everything
+        root.execute("DROP USER least@'%'")

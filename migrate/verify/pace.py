@@ -14,19 +14,20 @@ FEWEST = 500
 FIRST = 20_000
 LEAP = 4  # a chunk is at most so many times the one before
 EASE = 1.2
-SLOWED = 1.6  # so many times the best time a row, and we rest
-REST = 6.0  # so many times the chunk's time for each time beyond it
-LONGEST_REST = 12.0
+SLOWED = 2.0  # so many times the best time a row, and we rest
+REST = 1.5  # so many times the chunk's time for each time beyond it
+WEIGHT = 0.3  # of the last chunk in the speed that counts: one slow chunk is no busy server
 
 
 class Pace:
     """Of one table."""
 
-    def __init__(self, target_s: float) -> None:
+    def __init__(self, target_s: float, max_rest: float) -> None:
         self.rows = FIRST
         self._target_s = target_s
         self._limit = float(1 << 62)
-        self._best_rate = 0.0
+        self._max_rest = max_rest
+        self._best_rate = self._rate = 0.0
 
     def took(self, rows: int, seconds: float, equal: bool) -> None:
         """A chunk of so many rows took so long, the slower side."""
@@ -42,6 +43,7 @@ class Pace:
         if rows < FEWEST:
             return 0.0
         rate = rows / max(seconds, 1e-4)
-        self._best_rate = max(rate, self._best_rate * 0.999)
-        beyond = self._best_rate / rate - SLOWED
-        return seconds * min(LONGEST_REST, REST * beyond) if beyond > 0 else 0.0
+        self._rate = WEIGHT * rate + (1 - WEIGHT) * (self._rate or rate)
+        self._best_rate = max(self._rate, self._best_rate * 0.999)
+        beyond = self._best_rate / self._rate - SLOWED
+        return seconds * max(0.0, min(self._max_rest, REST * beyond))

@@ -136,14 +136,14 @@ class Run:
     def _round(self) -> None:
         known = self._state.tables()
         left = self._state.unfinished()
-        pace_s = self._settings.chunk_ms / 1000
+        pace = self._settings.chunk_ms / 1000, self._settings.max_rest
         todo = [pair for pair in self.pairs if pair.name in left]
         small = [
             pair for pair in todo if is_small(pair) and known[pair.name].reached is None and not known[pair.name].cut
         ]
         names = {pair.name for pair in small}
         cutters = [
-            Cutter(pair, Pace(pace_s), known[pair.name].reached, known[pair.name].cut)
+            Cutter(pair, Pace(*pace), known[pair.name].reached, known[pair.name].cut)
             for pair in todo
             if pair.name not in names
         ]
@@ -172,7 +172,7 @@ class Run:
         workers = [
             Worker(
                 sides(), schedule, rechecker, self.guard, self._state, self.tally, self._clock, self.ending,
-                settings.chunk_ms / 1000, settings.max_keys * ENOUGH,
+                (settings.chunk_ms / 1000, settings.max_rest), settings.max_keys * ENOUGH,
             )
             for _ in range(settings.workers)
         ]  # fmt: skip

@@ -50,11 +50,11 @@ class Worker:
 
     def __init__(
         self, sides: Sides, schedule: Schedule, rechecker: Rechecker, guard: Guard, state: State, tally: Tally,
-        clock: Clock, ending: threading.Event, chunk_s: float, enough: int,
+        clock: Clock, ending: threading.Event, pace: tuple[float, float], enough: int,
     ) -> None:  # fmt: skip
         self._sides, self._schedule, self._rechecker, self._guard = sides, schedule, rechecker, guard
         self._state, self._tally, self._clock, self._ending = state, tally, clock, ending
-        self._chunk_s, self._enough = chunk_s, enough
+        self._pace, self._enough = pace, enough
 
     def run(self) -> None:
         """Raises what the servers raise, StalledError."""
@@ -118,7 +118,7 @@ class Worker:
             if place in equal:
                 self._tally.chunk(pair.name, old[place][0], 0.0)
             else:
-                self._schedule.add(Cutter(pair, Pace(self._chunk_s)))
+                self._schedule.add(Cutter(pair, Pace(*self._pace)))
 
     def _wholes(self, batch: Batch) -> tuple[Wholes, Wholes]:
         def ask(session: Database, copies: list[Copy]) -> Wholes:

@@ -101,9 +101,9 @@ def _finish(copying: Copying, session: Database, at: Coordinates, begun: Mark | 
 
 
 def _ways() -> Mapping[str, Way]:
-    from understudy.migrate.build import dumping
+    from understudy.migrate.build import cloning, dumping, hooking
 
-    return {"dump": dumping.dump}
+    return {"dump": dumping.dump, "clone": cloning.clone, "hook": hooking.hook}
 
 
 def _cloned(copying: Copying, session: Database) -> Coordinates | None:

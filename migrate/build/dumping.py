@@ -9,13 +9,14 @@ tables with a FLOAT too.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from understudy.errors import UnderstudyError
-from understudy.migrate.build import inventory, making, mark, moment, target
+from understudy.migrate.build import inventory, making, mark, moment, program, target
 from understudy.migrate.build.inventory import Inventory, Table
 from understudy.migrate.build.loading import Loader
 from understudy.migrate.build.progress import Progress
@@ -42,14 +43,16 @@ def dump(copying: Copying, keeper: Database, progress: Progress) -> Coordinates:
             progress.begins(f"reading what {copying.under} holds")
             found = inventory.read(looking)
             held = _require_snapshot(found, copying)
-            with moment.snapshots(copying.servers, copying.under, copying.settings.parallel, held=held) as (
-                readers,
-                at,
-            ):
+            with ExitStack() as stack:
+                begin = _Beginning(copying, found, stack)
+                sessions = copying.settings.parallel
+                readers, at = stack.enter_context(
+                    moment.snapshots(copying.servers, copying.under, sessions, begin.program, held=held)
+                )
                 if inventory.read(looking).shape() != found.shape():
                     progress.says("the schema changed meanwhile: reading it again")
                     continue
-                _load(copying, keeper, progress, found, looking, list(readers))
+                _load(copying, keeper, progress, begin, looking, list(readers))
                 return at
     raise SnapshotError(
         f"{copying.under}: its schema changed each time it was read, {TRIES} times",
@@ -57,9 +60,46 @@ def dump(copying: Copying, keeper: Database, progress: Progress) -> Coordinates:
     )
 
 
+class _Beginning:
+    """What is begun in the moment of the snapshot: the dump program, where there is one."""
+
+    def __init__(self, copying: Copying, found: Inventory, stack: ExitStack) -> None:
+        self.found = found
+        self.own, self.dumped = _with_rows(found.tables), list[Table]()
+        self.running: program.Program | None = None
+        self._copying, self._stack = copying, stack
+        if copying.settings.dump_program:
+            self.dumped = [table for table in self.own if not program.why_not(table)]
+            self.own = [table for table in self.own if program.why_not(table)]
+
+    def program(self) -> None:
+        """Begin it, and wait until it sees the moment; called while the server stands still."""
+        if not self.dumped:
+            return
+        left_out = [table for table in self.found.tables if table not in self.dumped]
+        with self._copying.servers.open(self._copying.under) as session:
+            before = program.transactions(session)
+            command, logins = self._copying.settings.dump_program, self._copying.logins
+            self.running = self._stack.enter_context(program.dumping(command, logins, session, self.dumped, left_out))
+            program.await_begun(self.running, session, before, logins.of(session.address).user)
+
+    def statements(self) -> Iterator[tuple[Table, str]] | None:
+        """What the program writes, by table; None where there is none."""
+        if self.running is None:
+            return None
+        tables = {table.name: table for table in self.dumped}
+        return ((tables[name], sql.decode("utf-8", "surrogateescape")) for name, sql in self.running.statements())
+
+
 def _load(
-    copying: Copying, keeper: Database, progress: Progress, found: Inventory, looking: Database, readers: list[Database]
+    copying: Copying,
+    keeper: Database,
+    progress: Progress,
+    begin: _Beginning,
+    looking: Database,
+    readers: list[Database],
 ) -> None:
+    found = begin.found
     begun = mark.read(keeper, copying.server)
     assert begun is not None
     mark.write(keeper, replace(begun, schemas=tuple(schema.name for schema in found.schemas)))
@@ -69,7 +109,7 @@ def _load(
         making.schemas(loaders[0], found.schemas)
         making.definitions_of(looking, loaders[0], found, progress.says)
         progress.begins(f"copying {copying.under} to {copying.server}", found.bytes, found.rows)
-        Loader(progress).load(_with_rows(found.tables), list(zip(readers, loaders, strict=True)))
+        Loader(progress).load(begin.own, list(zip(readers, loaders, strict=True)), begin.statements())
         making.sequences(looking, loaders[0], found)
         making.triggers(loaders[0], found)
 

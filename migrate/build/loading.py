@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from queue import Empty, SimpleQueue
+from contextlib import suppress
+from queue import Empty, Full, Queue, SimpleQueue
 
 from understudy.errors import UnderstudyError
 from understudy.migrate.build import definitions, literals
@@ -44,15 +45,30 @@ class Loader:
         self._failed = threading.Event()
         self._failure: BaseException | None = None
 
-    def load(self, tables: Sequence[Table], pairs: Sequence[tuple[Database, Database]]) -> None:
-        """Copy the tables' rows with these pairs of sessions, (source, target). Raises what went wrong first."""
+    def load(
+        self,
+        tables: Sequence[Table],
+        pairs: Sequence[tuple[Database, Database]],
+        dumped: Iterator[tuple[Table, str]] | None = None,
+    ) -> None:
+        """Copy the tables' rows with these pairs of sessions, (source, target). Raises what went wrong first.
+
+        `dumped` are statements of other tables, which half of the target's sessions (at least one) take instead.
+        """
         queue: SimpleQueue[Table] = SimpleQueue()
         for table in sorted(tables, key=lambda table: -table.bytes):
             queue.put(table)
+        takers = pairs[: (len(pairs) + 1) // 2] if dumped is not None else []
         threads = [
-            threading.Thread(target=self._work, args=(queue, *pair), name=f"copy-{index}", daemon=True)
-            for index, pair in enumerate(pairs)
+            self._thread(f"copy-{index}", lambda source, target: self._work(queue, source, target), *pair)
+            for index, pair in enumerate(pairs if tables else [])
+            if pair not in takers or len(pairs) == 1
         ]
+        if dumped is not None:
+            stream = Stream(dumped, len(takers), self._failed.is_set)
+            threads += [self._thread("dumped", lambda *_: stream.fill(), *pairs[0])]
+            for index, pair in enumerate(takers):
+                threads.append(self._thread(f"take-{index}", lambda s, t: self._take(stream, s, t), *pair))
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -60,20 +76,67 @@ class Loader:
         if self._failure is not None:
             raise self._failure
 
+    def _thread(
+        self, name: str, work: Callable[[Database, Database], None], source: Database, target: Database
+    ) -> threading.Thread:
+        def guarded() -> None:
+            try:
+                work(source, target)
+            except BaseException as error:
+                if not self._failed.is_set():
+                    self._failure = error
+                self._failed.set()
+
+        return threading.Thread(target=guarded, name=name, daemon=True)
+
     def _work(self, queue: SimpleQueue[Table], source: Database, target: Database) -> None:
+        with source.patient(PATIENCE_S), target.patient(PATIENCE_S):
+            worker = _Worker(source, target, self._progress, self._failed.is_set)
+            while not self._failed.is_set():
+                try:
+                    table = queue.get_nowait()
+                except Empty:
+                    return
+                worker.copy(table)
+
+    def _take(self, stream: Stream, source: Database, target: Database) -> None:
+        with target.patient(PATIENCE_S):
+            worker = _Worker(source, target, self._progress, self._failed.is_set)
+            for table, sql in stream:
+                worker.take(table, sql)
+
+
+class Stream:
+    """Statements on their way from one thread to several, a few at a time."""
+
+    def __init__(self, statements: Iterator[tuple[Table, str]], takers: int, stopped: Callable[[], bool]) -> None:
+        self._statements, self._takers, self._stopped = statements, takers, stopped
+        self._queue: Queue[tuple[Table, str] | None] = Queue(2 * takers)
+
+    def fill(self) -> None:
+        """Give all to the takers."""
         try:
-            with source.patient(PATIENCE_S), target.patient(PATIENCE_S):
-                worker = _Worker(source, target, self._progress, self._failed.is_set)
-                while not self._failed.is_set():
-                    try:
-                        table = queue.get_nowait()
-                    except Empty:
-                        return
-                    worker.copy(table)
-        except BaseException as error:
-            if not self._failed.is_set():
-                self._failure = error
-            self._failed.set()
+            for one in self._statements:
+                if not self._put(one):
+                    return
+        finally:
+            for _ in range(self._takers):
+                self._put(None)
+
+    def _put(self, one: tuple[Table, str] | None) -> bool:
+        while not self._stopped():
+            with suppress(Full):
+                self._queue.put(one, timeout=0.2)
+                return True
+        return False
+
+    def __iter__(self) -> Iterator[tuple[Table, str]]:
+        while not self._stopped():
+            with suppress(Empty):
+                one = self._queue.get(timeout=0.2)
+                if one is None:
+                    return
+                yield one
 
 
 class _Worker:
@@ -84,6 +147,11 @@ class _Worker:
         self._source_packet = number(source.value("SELECT @@max_allowed_packet"))
         self._target_packet = number(target.value("SELECT @@max_allowed_packet"))
         self._said = False
+
+    def take(self, table: Table, sql: str) -> None:
+        """Run one statement that was made elsewhere."""
+        taken = self._insert(table, sql)
+        self._progress.moved(int(taken * table.bytes / max(1, table.rows)), taken)
 
     def copy(self, table: Table) -> None:
         columns = [

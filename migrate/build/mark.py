@@ -35,6 +35,10 @@ class Mark(Struct, frozen=True):
     finished: bool = False
     at: Coordinates = Coordinates()
     super_read_only: bool = False  # as it was found, and is to be again
+    accounts: tuple[
+        tuple[str, str], ...
+    ] = ()  # user and host of each that was created; the host of a role may be empty
+    accounts_finished: bool = False
 
 
 def read(session: Database, server: str) -> Mark | None:

@@ -34,8 +34,8 @@ def kept(servers: Servers, server: str) -> Iterator[Database]:
                     f"{server}: another copy to it is going on",
                     "wait until it ends; one that was killed ends with the statement that it had sent",
                 )
-        with session.unlogged():
-            yield session
+        session.execute(session.dialect.sql(Word.UNLOGGED))
+        yield session
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def loaders(servers: Servers, server: str, old: Version, sessions: int) -> Itera
     with ExitStack() as stack:
         made = [stack.enter_context(servers.open(server)) for _ in range(sessions)]
         for session in made:
-            stack.enter_context(session.unlogged())
+            session.execute(session.dialect.sql(Word.UNLOGGED))
             for statement in definitions.loading(old, session.version):
                 session.execute(statement)
         yield made

@@ -1,0 +1,159 @@
+"""Rows through a dump program that the settings name, instead of read by ourselves.
+
+The program is begun while the server stands still, and the server goes on once its transaction is open: so it sees the
+very moment of the coordinates. It writes INSERT statements of rows only; what else it writes for a session is left out,
+as our own session is set already. Which program fits which server is the operator's choice (`dumping` says what was
+measured); one that fails says why.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO
+
+from understudy.migrate.build.defaults import Client, ProgramError, flavour_of, given_by_pipe
+from understudy.migrate.build.inventory import Table
+from understudy.migrate.logins import Logins
+from understudy.migrate.ports import Database
+from understudy.migrate.rows import number
+from understudy.migrate.versions import Flavour, Version
+
+BEGIN_S = 20.0  # how long the server stands still, at most, until the program has begun its transaction
+CHUNK = 1 << 20
+UNFIT = "a program of the server's own flavour, and no older than the server, fits best; without one Understudy reads"
+_SESSION = re.compile(rb"/\*[!M]|--|SET |LOCK TABLES|UNLOCK TABLES|COMMIT|commit|set autocommit|$")
+_USE = re.compile(rb"USE (`(?:[^`]|``)+`)")
+_INSERT = re.compile(rb"INSERT(?: /\*.*?\*/)? INTO (`(?:[^`]|``)+`)")
+_COMMENTS = re.compile(rb"\A(?:\s*(?:--[^\n]*\n|/\*M!999999[^\n]*\n))*\s*")
+
+
+def arguments(flavour: Flavour, old: Version, tables: Iterable[Table], left_out: Iterable[str]) -> list[str]:
+    """What the program is asked for: the rows of these tables' schemas without the tables that are left out."""
+    schemas = list(dict.fromkeys(table.made.schema for table in tables))
+    own = ["--set-gtid-purged=OFF", "--column-statistics=0"] if flavour is Flavour.MYSQL else []
+    if flavour is Flavour.MYSQL and not old.is_mysql(8, 0, 1):
+        # It logs in with a collation that such a server does not know, and would be answered in latin1: measured, 9.7
+        # with 5.6, whose names came in latin1 and whose other letters as question marks.
+        own += ["--init-command=SET NAMES utf8mb4"]
+    return [
+        "--single-transaction", "--quick", "--no-create-db", "--no-create-info", "--skip-triggers", "--skip-comments",
+        "--no-tablespaces", "--complete-insert", "--extended-insert", "--hex-blob", "--tz-utc", "--skip-add-locks",
+        "--skip-disable-keys", "--skip-lock-tables", "--default-character-set=utf8mb4", "--max-allowed-packet=1G",
+        *own, *(f"--ignore-table={name}" for name in left_out), "--databases", *schemas,
+    ]  # fmt: skip
+
+
+def why_not(table: Table) -> str:
+    """Why a table's rows are not exact in a dump program's text; empty where they are."""
+    kinds = {column.kind for column in table.columns if not column.generated}
+    if kinds & {"float", "vector"}:
+        return "a FLOAT's text has six digits"
+    if table.versioned:
+        return "it has a history"
+    if any(column.generated for column in table.columns):
+        return "programs differ in what they do with generated columns"
+    return ""
+
+
+class Program:
+    """A dump program that is running."""
+
+    def __init__(self, running: subprocess.Popen[bytes], said: IO[bytes], name: str) -> None:
+        self._running, self._said, self._name = running, said, name
+
+    def statements(self) -> Iterator[tuple[str, bytes]]:
+        """Each INSERT with the table that it is for. Raises ProgramError where the program failed."""
+        assert self._running.stdout is not None
+        schema = ""
+        for piece in pieces(self._running.stdout):
+            if found := _USE.match(piece):
+                schema = found[1].decode()
+            elif found := _INSERT.match(piece):
+                table = f"{schema}.{found[1].decode()}"
+                yield table, b"INSERT INTO " + table.encode() + piece[found.end() :]
+            elif not _SESSION.match(piece):
+                raise ProgramError(f"{self._name} wrote what no dump of rows should hold: {piece[:80]!r}")
+        if code := self._running.wait(60):
+            raise ProgramError(f"{self._name} ended with {code}: {self.complaint()}", UNFIT)
+
+    def complaint(self) -> str:
+        """What it said on standard error."""
+        self._said.seek(0)
+        return self._said.read().decode(errors="replace").strip()[-1000:]
+
+    def code(self) -> int | None:
+        """With what it ended; None while it is running."""
+        return self._running.poll()
+
+
+def pieces(stream: IO[bytes]) -> Iterator[bytes]:
+    """The statements of a dump, each without its semicolon: within a string a newline is written as \\n."""
+    held = b""
+    parts: list[bytes] = []
+    while chunk := stream.read(CHUNK):
+        parts.append(chunk)
+        if b"\n" not in chunk:
+            continue  # amid a long row
+        *whole, held = b"".join(parts).split(b";\n")
+        parts = [held]
+        for piece in whole:
+            yield _COMMENTS.sub(b"", piece, count=1)
+    if last := _COMMENTS.sub(b"", b"".join(parts), count=1).strip():
+        yield last
+
+
+@contextmanager
+def dumping(
+    command: str, logins: Logins, source: Database, tables: Sequence[Table], left_out: Sequence[Table]
+) -> Iterator[Program]:
+    """The program, begun. Standard error goes to a file without a name; with the block's end the program ends."""
+    words = shlex.split(command)
+    flavour = flavour_of(words)
+    login = logins.of(source.address)
+    client = Client(source.address, login, flavour, source.is_encrypted)
+    names = [f"{table.made.schema}.{table.made.name}" for table in left_out]
+    with tempfile.TemporaryFile() as said, given_by_pipe(client) as (option, pipe):
+        running = subprocess.Popen(
+            [*words, option, *arguments(flavour, source.version, tables, names)],
+            stdin=pipe, stdout=subprocess.PIPE, stderr=said,
+        )  # fmt: skip
+        try:
+            yield Program(running, said, words[0])
+        finally:
+            if running.stdout is not None:
+                running.stdout.close()
+            if running.poll() is None:
+                running.terminate()
+            try:
+                running.wait(10)
+            except subprocess.TimeoutExpired:
+                running.kill()
+                running.wait()
+
+
+def transactions(session: Database) -> set[int]:
+    """The sessions that are in a transaction of InnoDB."""
+    found = session.rows("SELECT trx_mysql_thread_id AS id FROM information_schema.innodb_trx")
+    return {number(row["id"]) for row in found}
+
+
+def await_begun(program: Program, session: Database, before: set[int], user: str) -> None:
+    """Wait until the program's transaction is open. Raises ProgramError where it ended, or takes too long."""
+    end = time.monotonic() + BEGIN_S
+    while time.monotonic() < end:
+        if (code := program.code()) == 0:
+            return  # so little to read that all is read by now
+        if code is not None:
+            raise ProgramError(f"the dump program ended with {code}: {program.complaint()}", UNFIT)
+        new = transactions(session) - before
+        ours = session.rows("SELECT ID AS id FROM information_schema.processlist WHERE USER = %s", user)
+        if new & {number(row["id"]) for row in ours}:
+            return
+        time.sleep(0.01)
+    raise ProgramError(f"the dump program has not begun its transaction within {BEGIN_S:g} s: {program.complaint()}")

@@ -21,6 +21,7 @@ from understudy.migrate.verify import granted
 from understudy.migrate.verify.finding import Finding, Kind
 from understudy.migrate.versions import Version
 
+USES = tuple(word for word, _ in TABLES.values())  # what reads the grant tables
 SYSTEM = frozenset(  # made by the servers, or by Debian or Amazon for themselves
     {
         "mysql.sys", "mysql.session", "mysql.infoschema", "mariadb.sys", "debian-sys-maint", "rdsadmin", "rdsrepladmin",

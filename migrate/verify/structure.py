@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+from understudy.migrate.faults import PrivilegeError
 from understudy.migrate.ports import Database
 from understudy.migrate.rows import number, text
 from understudy.migrate.verify import spelling
@@ -35,6 +36,7 @@ USES = (
     Word.TRIGGERS,
     Word.EVENTS,
 )  # whose privileges show all that is asked for here, besides SELECT for the state of sequences
+SHOWN_BY_SELECT = ("SHOW DATABASES", "REFERENCES", "SHOW_ROUTINE")  # SELECT on everything shows as much
 PATIENCE_S = 300.0
 BATCH = 5000
 WAITING = ("SLAVESIDE_DISABLED", "REPLICA_SIDE_DISABLED")  # an event of a replica's source; 8.4 has the newer word
@@ -44,8 +46,8 @@ SETTINGS = ("charset_of_client", "collation_of_connection", "collation_of_databa
 def differences(old: Database, new: Database, ignored: Collection[str] = ()) -> list[Finding]:
     """In what the new server's definitions differ from the old one's, without databases named in `ignored`.
 
-    Raises `faults.ServerError`. Neither session is left changed. What the account may not see looks as if it were not
-    there: `grants.USES["verify"]` says what it needs.
+    Raises `faults.ServerError`, also where the account may not see everything: what it doesn't see would look as if it
+    were not there, on both sides alike. Neither session is left changed.
     """
     unknown = spelling.unknown_modes(old.version) | spelling.unknown_modes(new.version)
     across = old.version.flavour is not new.version.flavour
@@ -69,6 +71,8 @@ def _in_both(before: Things, after: Things) -> tuple[Things, Things]:
 def collected(session: Database, unknown: frozenset[str], reads: bool, ignored: Collection[str]) -> Things:
     """All that one server defines; `unknown` sql modes are left out, and `reads` has literals in bodies read."""
 
+    see_all(session)
+
     def ask(sql: str) -> Iterator[tuple[Any, ...]]:
         for batch in session.stream(sql, batch=BATCH):
             for row in batch:
@@ -79,6 +83,24 @@ def collected(session: Database, unknown: frozenset[str], reads: bool, ignored: 
         tables, code = Tables(session, ask), Code(ask, unknown, reads)
         things = [*tables.databases(), *tables.tables(), *code.views(tables.columns_of)]
         return by_name([*things, *code.routines(), *code.triggers(), *code.events()])
+
+
+def see_all(session: Database) -> None:
+    """Raise PrivilegeError where the account lacks on *.* what shows definitions; roles are trusted to have it."""
+    user, _, host = text(session.value("SELECT CURRENT_USER()")).rpartition("@")
+    question = "SELECT PRIVILEGE_TYPE AS p FROM information_schema.USER_PRIVILEGES WHERE GRANTEE = %s"
+    held = {text(row["p"]) for row in session.rows(question, f"'{user}'@'{host}'")}
+    needed = {session.dialect.privilege(word) for word in USES if session.dialect.knows(word)}
+    shown = SHOWN_BY_SELECT if "SELECT" in held else ()
+    lacking = sorted(one for one in needed - held if one not in shown and not one.endswith("mysql.proc"))
+    if lacking and not _has_role(session):
+        hint = "`understudy migrate grants verify` prints what is needed, on *.*, so that nothing is overlooked"
+        raise PrivilegeError(session.address, f"the account lacks {', '.join(lacking)}", 0, hint, lacking[0])
+
+
+def _has_role(session: Database) -> bool:
+    known = session.version.is_mysql(8) or session.version.is_mariadb()
+    return known and text(session.value("SELECT CURRENT_ROLE()")).upper() not in ("", "NONE")
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import pytest
 from containers import network
 from integration.copying import copied, without_unknown
 from integration.trees import ANY_TLS, Node, Running, started
+from understudy.migrate.faults import PrivilegeError
 from understudy.migrate.logins import Login, OneLogin
 from understudy.migrate.mysql import MySql
 from understudy.migrate.sqltext import Secret, identifier
@@ -351,7 +352,7 @@ def test_a_change_of_what_one_flavour_alone_has_is_found(
 
 
 @pytest.mark.parametrize("image", ["mysql-5.6", "mysql-9.7", "mariadb-10.5", "mariadb-11.8"])
-def test_the_least_account_sees_all_that_root_sees(
+def test_the_least_account_sees_all_that_root_sees_and_with_less_it_is_refused(
     servers: dict[str, Running], originals: None, newer: list[str], image: str
 ) -> None:
     server = servers[image]
@@ -364,4 +365,9 @@ def test_the_least_account_sees_all_that_root_sees(
         everything = structure.collected(root, frozenset(), False, ())
         with MySql(OneLogin(Login("least", Secret("x"), ANY_TLS))).open(server.address) as least:
             assert structure.collected(least, frozenset(), False, ()) == everything
+            for privilege in ("TRIGGER", "EVENT", "SHOW VIEW"):
+                root.execute(f"REVOKE {privilege} ON *.* FROM least@'%'")
+                with pytest.raises(PrivilegeError, match=f"the account lacks {privilege}"):
+                    structure.collected(least, frozenset(), False, ())
+                root.execute(f"GRANT {privilege} ON *.* TO least@'%'")
         root.execute("DROP USER least@'%'")

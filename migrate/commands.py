@@ -111,33 +111,41 @@ def grants_(
     version: Annotated[str, typer.Option(help="For servers of this version, such as 8.0.36.")] = "",
     user: Annotated[str, typer.Option(help="The account's name; else the user of [migrate].")] = "",
     host: Annotated[str, typer.Option(help="From where it may log in.")] = "%",
+    new: Annotated[bool, typer.Option("--new", help="With --version: for servers that are to be built.")] = False,
     config: Config = DEFAULT,
     as_json: Json = False,
 ) -> None:
     """The least privileges that each command needs, as SQL for the servers' own versions. Nothing is executed."""
     wanted = commands or list(grants.USES)
     if version:
-        flavours = {Version.parse(f"{version}-MariaDB" if flavour is Flavour.MARIADB else version): "servers of it"}
+        of_it = Version.parse(f"{version}-MariaDB" if flavour is Flavour.MARIADB else version)
+        flavours = {(of_it, new): "servers of it"}
         user = user or "understudy"
     else:
         settings = settings_of(config)
         flavours, user = _versions(settings), user or settings.user
-    made = {of: grants.statements(of, wanted, user, host) for of in flavours}
+    made = {of: grants.statements(of[0], wanted, user, host, new=of[1]) for of in flavours}
     if as_json:
-        print_json([{"version": str(of), "commands": wanted, "statements": sql} for of, sql in made.items()])
+        keys = ("version", "new", "commands", "statements")
+        print_json([dict(zip(keys, (str(of), is_new, wanted, sql), strict=True)) for (of, is_new), sql in made.items()])
         return
     for of, sql in made.items():
-        typer.echo(f"-- {', '.join(wanted)} on {of} ({flavours[of]})")
+        typer.echo(f"-- {', '.join(wanted)} on {of[0]} ({flavours[of]}){', to be built' if of[1] else ''}")
         typer.echo("-- Run it on every such server: it is kept out of the binary log, so it does not replicate.")
         typer.echo("".join(f"{statement};\n" for statement in sql))
 
 
-def _versions(settings: Migrate) -> dict[Version, str]:
-    """The versions of the servers that the settings name, told by their greeting: the account may not be there yet."""
-    found: dict[Version, str] = {}
-    for address in filter(None, [settings.source, settings.target.new_source, *settings.target.new_replicas]):
+def _versions(settings: Migrate) -> dict[tuple[Version, bool], str]:
+    """The versions of the servers that the settings name, told by their greeting: the account may not be there yet.
+
+    With each, whether it is a server that is to be built.
+    """
+    found: dict[tuple[Version, bool], str] = {}
+    target = settings.target
+    for address in filter(None, [settings.source, target.new_source, *target.new_replicas, target.rehearsal]):
         try:
-            found.setdefault(greeting(address, settings.connect_ms / 1000), address)
+            version = greeting(address, settings.connect_ms / 1000)
+            found.setdefault((version, address != settings.source), address)
         except ServerError as error:
             if address == settings.source:
                 raise

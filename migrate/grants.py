@@ -51,13 +51,40 @@ SCHEMA = (
 )
 WATCHING = (*LOOKING, Word.BINARY_LOGS, Word.BINLOG_EVENTS, Word.RELAY_EVENTS)
 SKIPPING = (*WATCHING, Word.STOP_APPLIER, Word.START_APPLIER, Word.SKIP_ONE, Word.NEXT_GTID)
+BUILDING = (
+    *LOOKING,
+    *(word for word in CHECKING if word is not Word.BINLOG_EVENTS),
+    Word.HOLD_STILL,
+    Word.START,
+    Word.STOP,
+    Word.START_APPLIER,
+    Word.STOP_APPLIER,
+    Word.START_UNTIL,
+    Word.REPOINT,
+    Word.FORGET,
+    Word.UNLOGGED,
+    Word.READ_ONLY,
+    Word.READ_WRITE,
+    Word.ADMIN_WRITES,
+    Word.LOGS_KEPT,
+    Word.KEEP_LOGS,
+    Word.GTID_MODE,
+    Word.CREATE_REPLICATOR,
+    Word.GRANT_REPLICATION,
+    Word.DROP_REPLICATOR,
+)
 USES: Mapping[str, tuple[Word, ...]] = {
     "status": LOOKING,
     "log": (*LOOKING, Word.ERROR_LOG),
     "check": (*LOOKING, *CHECKING, *SCHEMA),
     "watch": WATCHING,
     "skip": SKIPPING,
+    "plan": LOOKING,
+    "build": BUILDING,
 }
+READING = ("EVENT", "LOCK TABLES", "SELECT", "SHOW VIEW", "TRIGGER")  # all rows and definitions, whatever they are
+ON_OLD: Mapping[str, tuple[str, ...]] = {"build": READING}
+EVERYTHING = ("build",)  # on new servers: it makes anything there, and nobody grants what they don't have themselves
 PASSWORD = "<password>"
 
 
@@ -72,19 +99,34 @@ def privileges(version: Version, commands: Iterable[str]) -> dict[str, list[str]
             if dialect.knows(word) and (privilege := dialect.privilege(word)):
                 name, _, where = privilege.partition(" ON ")
                 found.setdefault(where or "*.*", {})[name] = None
+        for name in ON_OLD.get(command, ()):
+            found.setdefault("*.*", {})[name] = None
     return {where: sorted(names) for where, names in sorted(found.items())}
 
 
 def statements(
-    version: Version, commands: Iterable[str], user: str, host: str = "%", password: str = PASSWORD
+    version: Version,
+    commands: Iterable[str],
+    user: str,
+    host: str = "%",
+    password: str = PASSWORD,
+    *,
+    new: bool = False,
 ) -> list[str]:
     """The SQL that makes the account and grants it what these commands need on a server of this version.
+
+    `new` is a server that is to be built.
 
     It is kept out of the binary log: a replicated CREATE USER … IDENTIFIED BY of MySQL 5.6 arrives as a hash, and stops
     the applier of a version that has no such clause.
     """
-    dialect, who = Dialect(version), account(user, host)
+    dialect, who, commands = Dialect(version), account(user, host), list(commands)
+    everything = new and any(command in EVERYTHING for command in commands)
+    if everything:
+        commands = [command for command in commands if command not in EVERYTHING]
     grants = [f"GRANT {', '.join(names)} ON {where} TO {who}" for where, names in privileges(version, commands).items()]
+    if everything:
+        grants.append(f"GRANT ALL PRIVILEGES ON *.* TO {who} WITH GRANT OPTION")
     return [
         dialect.sql(Word.UNLOGGED),
         f"CREATE USER {who} IDENTIFIED BY {string(password)}",

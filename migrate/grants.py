@@ -50,6 +50,14 @@ SCHEMA = (
     Word.OWN_TABLES,
 )
 WATCHING = (*LOOKING, Word.BINARY_LOGS, Word.BINLOG_EVENTS, Word.RELAY_EVENTS)
+VERIFYING = (  # SELECT shows all definitions but these three kinds
+    *LOOKING,
+    Word.READ_ROWS,
+    Word.WAIT_POSITION,
+    Word.VIEWS,
+    Word.TRIGGERS,
+    Word.EVENTS,
+)
 SKIPPING = (*WATCHING, Word.STOP_APPLIER, Word.START_APPLIER, Word.SKIP_ONE, Word.NEXT_GTID)
 BUILDING = (
     *LOOKING,
@@ -77,6 +85,7 @@ USES: Mapping[str, tuple[Word, ...]] = {
     "status": LOOKING,
     "log": (*LOOKING, Word.ERROR_LOG),
     "check": (*LOOKING, *CHECKING, *SCHEMA),
+    "verify": VERIFYING,
     "watch": WATCHING,
     "skip": SKIPPING,
     "plan": LOOKING,

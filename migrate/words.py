@@ -43,6 +43,7 @@ class Word(StrEnum):
     WAIT_GTID = "wait_gtid"  # set, seconds; 0 when reached
     GTID_EXECUTED = "gtid_executed"
     GTID_PURGED = "gtid_purged"
+    READ_ROWS = "read_rows"  # of any table; this one is on every server
     SKIP_ONE = "skip_one"  # the applier leaves out one event group, at its next start
     READ_ONLY = "read_only"
     READ_WRITE = "read_write"
@@ -219,6 +220,8 @@ TABLE: tuple[Row, ...] = (
     Row(Word.WAIT_GTID, MARIA, (10, 0), "SELECT MASTER_GTID_WAIT(%s, %s)"),
     Row(Word.GTID_EXECUTED, MY, (5, 6), "SELECT @@GLOBAL.gtid_executed"),
     Row(Word.GTID_EXECUTED, MARIA, (10, 0), "SELECT @@GLOBAL.gtid_current_pos"),
+    Row(Word.READ_ROWS, MY, (5, 5), "SELECT 1 FROM mysql.time_zone LIMIT 1", "SELECT"),
+    Row(Word.READ_ROWS, MARIA, (10, 0), "SELECT 1 FROM mysql.time_zone LIMIT 1", "SELECT"),
     Row(Word.GTID_PURGED, MY, (5, 6), "SELECT @@GLOBAL.gtid_purged"),
     Row(Word.SKIP_ONE, MY, (5, 5), "SET GLOBAL sql_slave_skip_counter = 1", "SUPER"),
     Row(Word.SKIP_ONE, MY, (8, 0, 26), "SET GLOBAL sql_replica_skip_counter = 1", "SYSTEM_VARIABLES_ADMIN"),

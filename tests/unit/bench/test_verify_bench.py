@@ -2,7 +2,7 @@ import json
 
 import pytest
 import report
-from contenders import percona_said
+from contenders import percona_said, verified
 from dataset import filling, tables
 from falls import ALONE, AT_RATE, CLOSED, Loaded, rows
 from offered import Load, parse
@@ -38,6 +38,12 @@ def test_a_report_of_sysbench_without_transactions_is_not_a_measurement():
 
 def test_pt_table_checksum_tells_rows_and_the_tables_that_differ():
     assert percona_said(CHECKSUMS) == (1_500_000, ["bench.wide2"])
+
+
+def test_verify_tells_rows_and_the_tables_that_are_not_equal():
+    tables = [{"name": "bench.a", "result": "equal"}, {"name": "bench.b", "result": "different"}]
+    told = {"result": "different", "runs": [{"rows": 7, "tables": [*tables, {"name": "c", "result": "undecided"}]}]}
+    assert verified(json.dumps(told)) == (7, ["bench.b", "c"])
 
 
 def test_a_chunk_that_pt_table_checksum_skipped_is_not_a_measurement():

@@ -80,7 +80,7 @@ def owned() -> dict[str, str]:
 def sweep() -> None:
     """Remove what test runs left behind that did not live to do it themselves."""
     with contextlib.closing(docker.from_env()) as client:
-        for thing in [*client.containers.list(all=True, filters={"label": OWNER})]:
+        for thing in [*client.containers.list(all=True, filters={"label": OWNER}, ignore_removed=True)]:
             if not Path(f"/proc/{thing.labels[OWNER]}").exists():
                 with contextlib.suppress(NotFound):
                     thing.remove(force=True, v=True)

@@ -23,7 +23,6 @@ class Seconds(NamedTuple):
 
 _RATES = {  # bytes a second
     "dump": (4 * MIB, 60 * MIB),
-    "mydumper": (4 * MIB, 60 * MIB),
     "clone": (30 * MIB, 300 * MIB),
     "hook": (15 * MIB, 500 * MIB),
 }

@@ -1,7 +1,7 @@
 """Copies the data of one server to another, so that the copy can follow the server that it was copied from.
 
-There are four ways: rows and definitions through us ("dump"), the same with mydumper's files between ("mydumper"),
-MySQL's own CLONE, and a command of the operator's that copies a snapshot ("hook"). Whatever the way, the target is
+There are three ways: definitions and rows through us ("dump"), MySQL's own CLONE, and a command of the operator's that
+copies a snapshot ("hook"). Whatever the way, the target is
 marked before anything is made on it, refused where it holds what we did not make, and known as copied afterwards, with
 the coordinates from which it is to follow. A copy that was interrupted begins anew, after what it left is dropped.
 """
@@ -44,7 +44,7 @@ class Copying(Struct, frozen=True):
 
     @property
     def kind(self) -> str:
-        """dump, mydumper, clone or hook."""
+        """dump, clone or hook."""
         return self.way.partition(":")[0]
 
 
@@ -131,8 +131,8 @@ def wipe(copying: Copying) -> None:
         if found is None and _cloned(copying, session) is not None:
             found = Mark(copying.server, copying.under, copying.kind, None)
         if found is not None:
-            target.open_to_us(session)
-            target.drop(session, found)
+            closed = target.open_to_us(session) or found.super_read_only
+            target.drop(session, replace(found, super_read_only=closed))
 
 
 def room(copying: Copying) -> Room:

@@ -1,6 +1,6 @@
 """Definitions as the old server prints them, made into what the new one takes with the same meaning. Pure.
 
-Little has to be changed in the text, since the loading session (`sessions`) is set so that defaults mean what they meant.
+Little has to be changed in the text, since the loading session (`loading`) is set so that defaults mean what they did.
 What can't be carried over is said in a note; what the new server refuses is left to it, and is found before any data.
 """
 

@@ -83,7 +83,7 @@ def expression(column: Column) -> str:
 
 
 def current_until(column: Column, then: str, now: str) -> str:
-    """The literal of a ROW END, of which a row that is current has one end of time in the old server, and another now."""
+    """The literal of a ROW END: in a row that is current it is the end of time, which was another in the old server."""
     name = identifier(column.name)
     return f"QUOTE(IF({name}={string(then)},{string(now)},{name}))"
 

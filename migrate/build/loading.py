@@ -240,7 +240,8 @@ class _Worker:
         if warnings and not self._said:
             self._said = True
             self._progress.says(
-                f"{table.made} holds values that the new server takes with a warning only: {text(warnings[0]['Message'])}"
+                f"{table.made} holds values that the new server takes with a warning only: "
+                f"{text(warnings[0]['Message'])}"
             )
         return taken
 

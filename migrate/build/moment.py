@@ -1,7 +1,7 @@
 """One moment of a whole server, held open for reading: snapshots in several sessions, and where the binary log ended.
 
 The server's writes are held up by FLUSH TABLES WITH READ LOCK for as long as it takes to begin a transaction in each
-session, a few milliseconds. The lock is asked for with a deadline: a statement that runs for hours would hold it up, and
+session, a few milliseconds. The lock is asked for with a deadline: a statement that runs for hours would hold it up and
 everybody behind it (mysqldump's own lock has none). Coordinates are always those of the server that is copied from, for
 it is the one to be followed, wherever its own changes come from.
 """

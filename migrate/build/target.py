@@ -93,8 +93,8 @@ def drop(session: Database, found: Mark) -> None:
     with session.patient(3600):
         for name in wanted:
             session.execute(f"DROP DATABASE IF EXISTS {identifier(name)}")
-    close_again(session, found)
     mark.erase(session)
+    close_again(session, found)
 
 
 def same_flavour(old: Version, new: Version, server: str) -> None:

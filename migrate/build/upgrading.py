@@ -1,4 +1,4 @@
-"""The version's own upgrade of its system tables, where files were copied from an older version. Pure but for `upgrade`.
+"""The version's own upgrade of its system tables, where files of an older one were copied. Pure but for `upgrade`.
 
 A dump goes into tables that the new server made itself, and needs none. MySQL upgrades its tables by itself at start
 from 8.0.16 on; before, and on MariaDB always, the operator's packages bring a program that does it (MySQL manual,
@@ -39,7 +39,7 @@ class Upgrade(Struct, frozen=True):
 
 def needed(way: str, old: Version, new: Version) -> Upgrade:
     """What data of the old version, copied in this way ("dump", "hook" …), needs on a server of the new one."""
-    if way in ("dump", "mydumper"):
+    if way == "dump":
         return Upgrade((), "definitions and rows were loaded into tables that the new server made itself")
     if old == new:
         return Upgrade((), "both servers are of the same version")

@@ -292,9 +292,8 @@ class Target(Section, frozen=True):
     build: Annotated[
         str,
         Meta(
-            pattern=r"^(dump|mydumper|clone|hook:\s*\S.*)$",
-            description='how a new server gets its data: "dump", "mydumper", "clone", or "hook: command" that copies '
-            "a snapshot",
+            pattern=r"^(dump|clone|hook:\s*\S.*)$",
+            description='how a new server gets its data: "dump", "clone", or "hook: command" that copies a snapshot',
         ),
     ] = "dump"
     gtid_at_cutover: Annotated[bool, Meta(description="true turns GTID on in the new tree during the cutover")] = False
@@ -371,9 +370,6 @@ class Build(Section, frozen=True):
             "refuses to copy them"
         ),
     ] = False
-    scratch: Annotated[
-        str, Meta(description='folder for build = "mydumper", with room for all rows; empty: the temporary folder')
-    ] = ""
     hook_s: Annotated[
         int, Meta(ge=1, le=31 * 86_400, description="how long the hook's command may run, in seconds")
     ] = 86_400

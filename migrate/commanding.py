@@ -14,6 +14,7 @@ from understudy.errors import SettingsError
 from understudy.migrate.discover import discover
 from understudy.migrate.logins import FromSettings
 from understudy.migrate.mysql import MySql
+from understudy.migrate.rows import join_address, split_address
 from understudy.migrate.topology import Tree, grow
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="The settings file.", metavar="FILE")]
@@ -35,10 +36,27 @@ def settings_of(config: Path) -> Migrate:
 
 
 def see(settings: Migrate) -> Tree:
-    """The tree, or trees, of the settings' servers as they are now; a server that fails is drawn as unreachable."""
-    target = settings.target
+    """The tree, or trees, of the settings' servers as they are now; a server that fails is drawn as unreachable.
+
+    Raises SettingsError where the source's own login can't be had, such as a password file that is not there.
+    """
+    target, logins = settings.target, FromSettings(settings)
+    logins.of(settings.source)
     starts = [settings.source, target.new_source, *target.new_replicas, target.rehearsal]
-    return grow(discover(MySql(FromSettings(settings)), list(filter(None, starts)), settings.aliases))
+    return grow(discover(MySql(logins), list(filter(None, starts)), settings.aliases))
+
+
+def source_of(settings: Migrate) -> str:
+    """The source's address as the tree has it: with a port."""
+    return join_address(*split_address(settings.source))
+
+
+def unreached(tree: Tree, settings: Migrate) -> str:
+    """Why the source can't be reached, and what to do about it; empty where it can."""
+    source = tree.servers.get(source_of(settings))
+    if source is None or not source.unreachable:
+        return ""
+    return f"{source.address}: {source.unreachable}" + (f"\n  hint: {source.hint}" if source.hint else "")
 
 
 def told(what: str) -> int:

@@ -19,7 +19,17 @@ from understudy.errors import UnderstudyError
 from understudy.migrate import draw, errorlog, grants, logreader, picture
 from understudy.migrate.build.command import build, journal, plan
 from understudy.migrate.checks.command import check
-from understudy.migrate.commanding import DEFAULT, Config, Json, print_json, see, settings_of, told
+from understudy.migrate.commanding import (
+    DEFAULT,
+    Config,
+    Json,
+    print_json,
+    see,
+    settings_of,
+    source_of,
+    told,
+    unreached,
+)
 from understudy.migrate.faults import ServerError
 from understudy.migrate.greeting import greeting
 from understudy.migrate.logins import FromSettings
@@ -58,7 +68,10 @@ def status(
     form: Annotated[Format, typer.Option("--format", "-f", help="How to draw the tree.")] = Format.TEXT,
     as_json: Json = False,
 ) -> None:
-    """The tree: version, role, lag, threads, who takes writes, what is wrong."""
+    """The tree: version, role, lag, threads, who takes writes, what is wrong.
+
+    Exit code 1 where the source can't be reached, 2 for wrong settings; a replica's trouble is drawn, and no failure.
+    """
     settings = settings_of(config)
     if watch:
         _watch(settings, interval)
@@ -71,12 +84,8 @@ def status(
         console.print(_drawn(tree, console))
     else:
         typer.echo(picture.svg(tree) if form is Format.SVG else picture.dot(tree))
-    if why := _unreachable(tree, settings.source):
-        raise typer.Exit(told(f"{settings.source}: {why}"))
-
-
-def _unreachable(tree: Tree, address: str) -> str:
-    return next((server.unreachable for server in tree if server.address == address), "")
+    if why := unreached(tree, settings):
+        raise typer.Exit(told(why))
 
 
 def _drawn(tree: Tree, console: Console) -> Text:
@@ -161,10 +170,16 @@ def log(
     config: Config = DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """The error logs of all servers, merged by time; for a server without one that can be read, why."""
+    """The error logs of all servers, merged by time; for a server without one that can be read, why.
+
+    Exit code 1 where the source can't be reached and no file of its log is named, 2 for wrong settings.
+    """
     settings = settings_of(config)
     least, begin = errorlog.severity(severity), errorlog.parse_since(since, datetime.now(UTC))
-    logs = _read_logs(settings, server, begin)
+    tree = see(settings)
+    logs = _read_logs(settings, tree, server, begin)
+    source = source_of(settings)
+    why = "" if any(one.server == source and one.origin for one in logs) else unreached(tree, settings)
     entries = errorlog.merged([one.entries for one in logs], least, begin)
     if as_json:
         shown = [{**msgspec.to_builtins(entry), "severity": entry.severity.name.lower()} for entry in entries]
@@ -172,15 +187,17 @@ def log(
         print_json(
             {"entries": shown, "without": without, "read": {one.server: one.origin for one in logs if one.origin}}
         )
-        return
-    _show_log(entries)
-    for one in logs:
-        if one.why_not:
-            typer.echo(f"{one.server}: no log: {one.why_not}", err=True)
+    else:
+        _show_log(entries)
+        for one in logs:
+            if one.why_not and not (why and one.server == source):
+                typer.echo(f"{one.server}: no log: {one.why_not}", err=True)
+    if why:
+        raise typer.Exit(told(why))
 
 
-def _read_logs(settings: Migrate, only: str, begin: datetime) -> list[logreader.Log]:
-    addresses = [one.address for one in see(settings) if only in one.address]
+def _read_logs(settings: Migrate, tree: Tree, only: str, begin: datetime) -> list[logreader.Log]:
+    addresses = [one.address for one in tree if only in one.address]
     if not addresses:
         raise UnderstudyError(f"no server's address contains {only!r}", "`understudy migrate status` shows them")
     servers = MySql(FromSettings(settings))

@@ -62,7 +62,7 @@ class _Walk:
         self._servers = servers
         self._pool = pool
         self._names = Names(aliases)
-        self._asked: dict[str, Sight | str] = {}
+        self._asked: dict[str, Sight | UnderstudyError] = {}
         self._found: dict[str, _Found] = {}
         self._lost: dict[str, Server] = {}
 
@@ -73,7 +73,7 @@ class _Walk:
             if isinstance(answer, Sight):
                 self._keep(answer, start)
             else:
-                self._lost[start.lower()] = Server(start, unreachable=answer)
+                self._lost[start.lower()] = Server(start, unreachable=_why(answer), hint=answer.hint)
         fresh = list(self._found.values())
         while fresh:
             fresh = self._wave([claim for found in fresh for claim in claims(found.sight, self._names)])
@@ -135,17 +135,21 @@ class _Walk:
 
     def _why_not(self, address: str) -> str:
         answer = self._asked[address]
-        return answer if isinstance(answer, str) else f"is another server (server_id {answer.server.server_id})"
+        if isinstance(answer, UnderstudyError):
+            return _why(answer)
+        return f"is another server (server_id {answer.server.server_id})"
 
     def _ask(self, addresses: Iterable[str]) -> None:
         new = [address for address in dict.fromkeys(addresses) if address not in self._asked]
         self._asked |= zip(new, self._pool.map(self._look, new), strict=True)
 
-    def _look(self, address: str) -> Sight | str:
+    def _look(self, address: str) -> Sight | UnderstudyError:
         try:
             with self._servers.open(address) as database:
                 return observe(database)
-        except ServerError as error:
-            return error.what
         except UnderstudyError as error:
-            return error.message
+            return error
+
+
+def _why(error: UnderstudyError) -> str:
+    return error.what if isinstance(error, ServerError) else error.message

@@ -35,7 +35,7 @@ class Server(Struct, frozen=True):
     """One server, as discovery saw it. What the flavour does not have is empty, False or None.
 
     `address` is "host:port" as we reached it, and the server's name everywhere; `known_as` are the other addresses
-    under which servers speak of it. `unreachable` says why nothing else is known.
+    under which servers speak of it. `unreachable` says why nothing else is known, `hint` what to do about it.
     """
 
     address: str
@@ -58,3 +58,4 @@ class Server(Struct, frozen=True):
     backup_retention_days: int | None = None  # RDS, or where an operator has said so
     uptime_s: int = 0
     missing: tuple[str, ...] = ()  # what the server would not tell, and why
+    hint: str = ""

@@ -189,5 +189,5 @@ def _privilege(address: str, number: int, message: str) -> PrivilegeError:
 def lacking(address: str, privilege: str, number: int, message: str = "access denied") -> PrivilegeError:
     """The account lacks this privilege; MySQL 5.6 says no more than 1045, as to a wrong password, to a START SLAVE."""
     hint = "`understudy migrate grants` prints what each command needs"
-    what = f"the account lacks a privilege: {privilege}" if privilege else message
+    what = f"the account lacks a privilege: {privilege.replace(', ', ' or ')}" if privilege else message
     return PrivilegeError(address, f"{what} (error {number})", number, hint, privilege)

@@ -106,8 +106,8 @@ def privileges(version: Version, commands: Iterable[str]) -> dict[str, list[str]
             raise UnderstudyError(f"{command}: no such command; accepted: {', '.join(USES)}")
         for word in USES[command]:
             if dialect.knows(word) and (privilege := dialect.privilege(word)):
-                name, _, where = privilege.partition(" ON ")
-                found.setdefault(where or "*.*", {})[name] = None
+                names, _, where = privilege.partition(" ON ")
+                found.setdefault(where or "*.*", {}).update(dict.fromkeys(names.split(", ")))
         for name in ON_OLD.get(command, ()):
             found.setdefault("*.*", {})[name] = None
     return {where: sorted(names) for where, names in sorted(found.items())}

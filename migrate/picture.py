@@ -38,7 +38,7 @@ def svg(tree: Tree) -> str:
     drawn = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
         ' role="img" font-family="monospace" font-size="12">',
-        f"<title>Replication tree of {len(every)} servers</title>",
+        f"<title>Replication tree of {len(every)} server{'s' * (len(every) != 1)}</title>",
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
     ]
     tops = {line.address: MARGIN + ROW * index for index, line in enumerate(every)}

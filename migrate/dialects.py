@@ -64,7 +64,8 @@ class Dialect(Struct, frozen=True):
     def repoint(self, follow: Follow) -> Statement:
         """The statement that has a replica follow another source; its threads must be stopped."""
         options = [*self._source_options(follow), *self._tls_options(follow)]
-        sql = self.sql(Word.REPOINT, follow.channel).replace("{options}", ", ".join(name for name, _ in options))
+        sql = self.sql(Word.REPOINT, follow.channel).replace("%", "%%")  # a channel's name may hold one
+        sql = sql.replace("{options}", ", ".join(name for name, _ in options))
         return Statement(sql, tuple(value for _, value in options if value is not None))
 
     def _source_options(self, follow: Follow) -> list[tuple[str, object]]:

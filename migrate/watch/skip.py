@@ -31,6 +31,7 @@ from understudy.migrate.words import Word
 
 STOPPING_S = 90.0  # STOP REPLICA waits up to 60 s for a transaction that is half applied (MySQL manual)
 OUTCOME_S = 30.0
+NEXT_BREAK_S = 3.0  # an applier that has run for so long without an error goes on
 NOT_WITH_DOMAINS = 1966  # MariaDB ER_SLAVE_SKIP_NOT_IN_GTID
 
 
@@ -72,7 +73,7 @@ class Skipping:
             seen = self._seen(database)
             todo = decide(seen, expect)
             if todo is Next.NOTHING:
-                return Outcome(expect, was_done=True, next_break=explain(seen.fault) if seen.fault else None)
+                return self._outcome(database, was_done=True)
             step = f"skip-{self._order.server}-{expect}"
             self._intend(journal, step, seen.fault)
             try:
@@ -143,12 +144,14 @@ class Skipping:
                     raise
 
     def _outcome(self, database: Database, *, was_done: bool) -> Outcome:
-        end = self._clock.monotonic_s() + OUTCOME_S
+        """Wait until it has gone past the transaction, and a while longer for what it may fail at next."""
+        begun = self._clock.monotonic_s()
         while True:
-            seen = self._seen(database)
-            if went_on(seen, self._order.expect):
+            seen, waited_s = self._seen(database), self._clock.monotonic_s() - begun
+            is_at_rest = seen.fault or seen.channel.read == seen.channel.done or waited_s > NEXT_BREAK_S
+            if went_on(seen, self._order.expect) and is_at_rest:
                 return Outcome(self._order.expect, was_done, explain(seen.fault) if seen.fault else None)
-            if self._clock.monotonic_s() > end:
+            if waited_s > OUTCOME_S:
                 hint = "`understudy migrate watch --once` shows how it stands; the same command can be given again"
                 raise SkipError(f"{self._order.server} did not go past {self._order.expect} in {OUTCOME_S:g} s", hint)
             self._clock.sleep(0.1)

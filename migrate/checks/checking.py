@@ -112,8 +112,10 @@ def _of(check: Check, rules: Sequence[Rule]) -> list[Any]:
 
 def _of_shell(settings: Migrate, made: Case, tell: Tell) -> list[Finding]:
     tell("MySQL Shell's upgrade checker")
-    address = made.old.address
-    said = shell.ask(address, FromSettings(settings).of(address), made.old.version, made.target)
+    address, logins = made.old.address, FromSettings(settings)
+    with MySql(logins).open(address) as session:
+        with_tls = session.is_encrypted
+    said = shell.ask(address, logins.of(address), made.old.version, made.target, with_tls=with_tls)
     if said.why_not:
         told(f"left out: {said.why_not}")
     return list(said.findings)

@@ -21,7 +21,7 @@ from understudy.migrate.versions import Version
 PROGRAM = "mysqlsh"
 PATIENCE_S = 600
 LEVELS = {"Error": Severity.ERROR, "Warning": Severity.WARNING, "Notice": Severity.NOTE}
-TLS_MODES = {"identity": "VERIFY_IDENTITY", "ca": "VERIFY_CA", "none": "PREFERRED"}
+TLS_MODES = {"identity": "VERIFY_IDENTITY", "ca": "VERIFY_CA", "none": "REQUIRED"}
 
 
 class Told(NamedTuple):
@@ -31,8 +31,11 @@ class Told(NamedTuple):
     why_not: str = ""
 
 
-def ask(address: str, login: Login, old: Version, target: Version) -> Told:
-    """Run it against the old source, where it is installed and knows these versions. Never raises."""
+def ask(address: str, login: Login, old: Version, target: Version, *, with_tls: bool = False) -> Told:
+    """Run it against the old source, where it is installed and knows these versions. Never raises.
+
+    `with_tls` says that the server offers TLS, which is then insisted on, as our own sessions do.
+    """
     program = shutil.which(PROGRAM)
     if not program:
         return Told()
@@ -40,7 +43,7 @@ def ask(address: str, login: Login, old: Version, target: Version) -> Told:
         return Told(why_not=f"mysqlsh checks MySQL from 5.7 on, not {old} to {target}")
     try:
         ran = subprocess.run(
-            [program, *arguments(address, login, target)],
+            [program, *arguments(address, login, target, with_tls=with_tls)],
             input=f"{login.password.reveal()}\n",
             capture_output=True,
             text=True,
@@ -55,15 +58,14 @@ def ask(address: str, login: Login, old: Version, target: Version) -> Told:
         return Told(why_not=f"mysqlsh said: {said[:300]}")
 
 
-def arguments(address: str, login: Login, target: Version) -> list[str]:
+def arguments(address: str, login: Login, target: Version, *, with_tls: bool = False) -> list[str]:
     """Its command line, without the password."""
     host, port = split_address(address)
-    tls = ["--ssl-mode=REQUIRED" if login.tls.required and login.tls.verify == "none" else ""]
-    tls = [f"--ssl-mode={TLS_MODES[login.tls.verify]}"] if login.tls.required else tls
+    tls = [f"--ssl-mode={TLS_MODES[login.tls.verify]}"] if with_tls or login.tls.required else []
     tls += [f"--ssl-ca={login.tls.ca}"] if login.tls.ca else []
     return [
         "--passwords-from-stdin", "--quiet-start=2", f"--host={host}", f"--port={port}", f"--user={login.user}",
-        *filter(None, tls), "--", "util", "check-for-server-upgrade", "--output-format=JSON",
+        *tls, "--", "util", "check-for-server-upgrade", "--output-format=JSON",
         f"--target-version={'.'.join(map(str, target.numbers))}",
     ]  # fmt: skip
 
@@ -71,20 +73,23 @@ def arguments(address: str, login: Login, target: Version) -> list[str]:
 def parsed(said: str) -> Mapping[str, Any]:
     """The document among what it prints. Raises ValueError where there is none."""
     begin = said.index("{")
-    document, _ = json.JSONDecoder().raw_decode(said[begin:])
-    return dict(document)
+    return dict(json.JSONDecoder().raw_decode(said[begin:])[0])
 
 
 def findings(address: str, document: Mapping[str, Any]) -> Iterator[Finding]:
-    """Its detected problems; of a check that could not be run, the reason as a note."""
+    """Its detected problems; as notes, why a check could not be run, and what it leaves to be checked by hand."""
     for check in document["checksPerformed"]:
         rule, why = f"mysqlsh/{check['id']}", _sentence(check)
         if check.get("status", "OK") != "OK":
-            yield Finding(rule, Severity.NOTE, address, f"not checked: {check.get('description', '')}", check["title"])
+            said = f"not checked: {check.get('description', '')}"
+            yield Finding(rule, Severity.NOTE, address, said, str(check["title"]))
         for problem in check.get("detectedProblems", ()):
             severity = LEVELS.get(problem.get("level", ""), Severity.NOTE)
             found = problem.get("description") or check["title"]
             yield Finding(rule, severity, address, found, why, problem.get("dbObject", ""), _mend(check, problem))
+    for check in document.get("manualChecks", ()):
+        rule = f"mysqlsh/{check['id']}"
+        yield Finding(rule, Severity.NOTE, address, "to be checked by hand", _sentence(check), "", _mend(check, {}))
 
 
 def _sentence(check: Mapping[str, Any]) -> str:

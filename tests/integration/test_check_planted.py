@@ -169,7 +169,7 @@ def mysql(stage: Stage, stack: ExitStack) -> dict[str, Case]:
         "SET GLOBAL sql_generate_invisible_primary_key = ON",
         "ALTER USER repl@'%' IDENTIFIED WITH caching_sha2_password BY 'x'",
     )
-    wait_until(lambda: new.channels()[0].error and twin.channels()[0].error, 30, "both are refused")
+    wait_until(lambda: new.channels()[0].error and twin.channels()[0].error, 60, "both are refused")
     busy(old, stack)
     target = Target(new_source=new.address, new_replicas=[twin.address])
     settings = stage.settings("old", target, check=Check(transaction_s=0))
@@ -195,8 +195,8 @@ def busy(old: Running, stack: ExitStack) -> None:
 
     stack.callback(release)
     with old.sql() as root:
-        wait_until(lambda: waits(root), 20, "the ALTER waits")
-        wait_until(lambda: ages(root), 20, "all of it is older than a second")
+        wait_until(lambda: waits(root), 60, "the ALTER waits")
+        wait_until(lambda: ages(root), 60, "all of it is older than a second")
 
 
 def alter(session: Session) -> None:
@@ -234,7 +234,7 @@ def mariadb(stage: Stage) -> dict[str, Case]:
         "CREATE USER changed@'%' IDENTIFIED BY 'x'",
         "GRANT SELECT, INSERT, UPDATE ON shop.* TO changed@'%'",
     )
-    wait_until(lambda: has_heartbeat(new), 20, "the heartbeat arrives")
+    wait_until(lambda: has_heartbeat(new), 60, "the heartbeat arrives")
     unlogged(
         new,
         "UPDATE percona.heartbeat SET ts = '2020-01-01T00:00:00.000000'",
@@ -283,7 +283,7 @@ def healthy(stage: Stage) -> dict[str, Case]:
     settled(new)
     read_only(new)
     run(old, *HEARTBEAT, "INSERT INTO percona.heartbeat VALUES (REPLACE(UTC_TIMESTAMP(6), ' ', 'T'), 1)")
-    wait_until(lambda: has_heartbeat(new), 20, "the heartbeat arrives")
+    wait_until(lambda: has_heartbeat(new), 60, "the heartbeat arrives")
     pair = Target(new_source=new.address)
     apart = Target(new_source=stage.servers["lonely"].address)
     return {

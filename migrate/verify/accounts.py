@@ -1,7 +1,8 @@
 """Do two servers let the same people in, and let them do the same.
 
 Accounts are read from the grant tables as check reads them. No hash leaves a server's rows: what is compared is a
-digest under a key of this run, and no finding shows even that.
+digest under a key of this run, and no finding shows even that. Which accounts belong to a server itself, so that build
+leaves them alone, they are left alone here; what build makes of a privilege is no finding (`granted`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from msgspec import Struct
 from msgspec.structs import replace
 
+from understudy.migrate.build.accounts import is_left_alone
 from understudy.migrate.checks.accounts import Account
 from understudy.migrate.checks.collect import TABLES
 from understudy.migrate.checks.granttables import GrantTables, accounts
@@ -22,13 +24,7 @@ from understudy.migrate.verify.finding import Finding, Kind
 from understudy.migrate.versions import Version
 
 USES = tuple(word for word, _ in TABLES.values())  # what reads the grant tables
-SYSTEM = frozenset(  # made by the servers, or by Debian or Amazon for themselves
-    {
-        "mysql.sys", "mysql.session", "mysql.infoschema", "mariadb.sys", "debian-sys-maint", "rdsadmin", "rdsrepladmin",
-        "PUBLIC",
-    }
-)  # fmt: skip
-SOCKET = ("mysql", "localhost")  # MariaDB makes it for the system's user mysql
+ITS_OWN = ("debian-sys-maint", "PUBLIC")  # further names that belong to a server itself
 CLASSES = {
     "": "native", "mysql_native_password": "native",
     "caching_sha2_password": "sha", "sha256_password": "sha",
@@ -62,8 +58,8 @@ def side(session: Database, ignored: Collection[str] = ()) -> Side:
     rows = {name: session.rows(dialect.sql(word)) for name, (word, _) in TABLES.items() if dialect.knows(word)}
     known = frozenset(text(row["Privilege"]).upper() for row in session.rows("SHOW PRIVILEGES"))
     found = accounts(GrantTables(**rows))
-    left_out = SYSTEM.union(ignored)
-    kept = [one for one in found if one.user not in left_out and (one.user, one.host) != SOCKET]
+    left_out = {*ITS_OWN, *ignored}
+    kept = [one for one in found if one.user not in left_out and not is_left_alone(one.user, one.host)]
     return Side(session.version, _by_name(kept), known)
 
 
@@ -94,7 +90,8 @@ def _account(old: Account, new: Account) -> Iterator[Finding]:
     if old.is_role or new.is_role:
         return  # a role of MySQL is an account that is locked
     if old.is_locked != new.is_locked:
-        yield Finding(Kind.USER, str(old), f"it is {_locked(new)}, was {_locked(old)}")
+        mend = (f"ALTER USER {old} IDENTIFIED BY '…' ACCOUNT UNLOCK;",) if new.is_locked else ()
+        yield Finding(Kind.USER, str(old), f"it is {_locked(new)}, was {_locked(old)}", mend=mend)
     if old.needs_tls != new.needs_tls:
         yield Finding(Kind.USER, str(old), f"{_tls(new)}, and {_tls(old)} on the old side")
     yield from _credential(old, new)

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+from understudy.migrate.build.mark import SCHEMA
 from understudy.migrate.faults import PrivilegeError
 from understudy.migrate.ports import Database
 from understudy.migrate.rows import number, text
@@ -43,8 +44,8 @@ WAITING = ("SLAVESIDE_DISABLED", "REPLICA_SIDE_DISABLED")  # an event of a repli
 SETTINGS = ("charset_of_client", "collation_of_connection", "collation_of_database")
 
 
-def differences(old: Database, new: Database, ignored: Collection[str] = ()) -> list[Finding]:
-    """In what the new server's definitions differ from the old one's, without databases named in `ignored`.
+def differences(old: Database, new: Database, ignored: Collection[str] = (SCHEMA,)) -> list[Finding]:
+    """In what the new server's definitions differ from the old one's, but for databases in `ignored`: build's own.
 
     Raises `faults.ServerError`, also where the account may not see everything: what it doesn't see would look as if it
     were not there, on both sides alike. Neither session is left changed.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from understudy.migrate.build.accounts import Known, successors
 from understudy.migrate.checks.accounts import Account
 from understudy.migrate.verify import accounts, granted
 from understudy.migrate.verify.finding import Finding, Kind
@@ -63,6 +64,23 @@ def test_a_privilege_that_the_new_version_has_not_at_all_is_a_note() -> None:
 def test_a_grant_on_everything_is_mended_with_sql_and_one_on_a_database_is_named() -> None:
     assert found({"SELECT"}, set())[0].mend == ("GRANT SELECT ON *.* TO 'app'@'%';",)
     assert found({"SELECT"}, set(), "shop.*")[0].found == "SELECT on shop.* is missing"
+
+
+NAMES = sorted({*granted.BECOMES, *(name for names in granted.BECOMES.values() for name in names)} | BASIC)
+MARIADB = Version.parse("11.8.6-MariaDB")
+
+
+@pytest.mark.parametrize("new", [NEW, MARIADB, Version.parse("8.0.36"), Version.parse("10.5.23-MariaDB")], ids=str)
+@pytest.mark.parametrize("old", [OLD, Version.parse("8.0.36"), Version.parse("10.5.23-MariaDB")], ids=str)
+def test_what_build_makes_of_a_privilege_is_no_finding(old: Version, new: Version) -> None:
+    maria = new.is_mariadb()
+    there = frozenset(name for name in NAMES if name in BASIC | {"SUPER"} or (" " in name) == maria)
+    known = Known(old, new, frozenset(), there, frozenset())
+    for held in NAMES:
+        made = frozenset(successors(held, known)) & there
+        was, now = (Account("app", "%", grants={"*.*": names}) for names in (frozenset({held}), made))
+        found = granted.differing(was, now, (old, new), (frozenset({held}), there))
+        assert [one.found for one in found if not one.note] == []
 
 
 def compared(old: Account, new: Account) -> list[tuple[str, bool]]:

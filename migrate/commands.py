@@ -37,7 +37,7 @@ from understudy.migrate.mysql import MySql
 from understudy.migrate.topology import Tree
 from understudy.migrate.verify.command import verify
 from understudy.migrate.versions import Flavour, Version
-from understudy.migrate.watch.commands import skip, watch
+from understudy.migrate.watch.commands import rebuild, skip, watch
 
 app = typer.Typer(help="Move the replication tree to a new version.", no_args_is_help=True, rich_markup_mode="rich")
 
@@ -50,6 +50,7 @@ app.command()(journal)
 app.command()(verify)
 app.command()(watch)
 app.command()(skip)
+app.command()(rebuild)
 
 
 class Format(StrEnum):
@@ -124,7 +125,10 @@ def grants_(
     config: Config = DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """The least privileges that each command needs, as SQL for the servers' own versions. Nothing is executed."""
+    """The least privileges that each command needs, as SQL for the servers' own versions. Nothing is executed.
+
+    Exit code 1 where the source can't be reached to ask for its version, 2 for wrong settings.
+    """
     wanted = commands or list(grants.USES)
     if version:
         of_it = Version.parse(f"{version}-MariaDB" if flavour is Flavour.MARIADB else version)

@@ -80,16 +80,14 @@ def skip(
     from understudy.migrate.mysql import MySql
     from understudy.migrate.watch import show
     from understudy.migrate.watch.skip import Order, Skipping
-    from understudy.migrate.watch.watching import of_tree, watched
+    from understudy.migrate.watch.watching import is_new, watched
 
     settings = settings_of(config)
     tree = see(settings)
     address = tree[server].address
-    new = [one.address for one in of_tree(tree, settings.target.new_source, everyone=False)]
-    if not even_old and (not settings.target.new_source or address not in new):
-        raise UnderstudyError(
-            f"{address} is not on the new side", "its users may read what would be wrong; --even-old skips there too"
-        )
+    if not even_old and not is_new(tree, settings.target, address):
+        hint = "its users may read what would be wrong; --even-old skips there too"
+        raise UnderstudyError(f"{address} is not on the new side", hint)
     order = Order(address, reason, expect, channel)
     skipping = Skipping(MySql(FromSettings(settings)), SystemClock(), order, watched(tree, address).sources)
     if not execute:
@@ -103,3 +101,42 @@ def skip(
     print_json(outcome) if as_json else typer.echo("\n".join(show.outcome(outcome)))
     if outcome.next_break:
         raise typer.Exit(4)
+
+
+def rebuild(
+    server: Annotated[str, typer.Argument(help="The server that is broken.")],
+    reason: Reason,
+    with_replicas: Annotated[bool, typer.Option("--with-replicas", help="All that is beneath it, too.")] = False,
+    patience: Annotated[float, typer.Option(help="Seconds that a server may take to catch up.", min=1)] = 86_400,
+    execute: Execute = False,
+    config: Config = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Build a server of the new side anew: drop all its data, copy it from whom it follows, let it follow again.
+
+    Without --execute it is only shown. Killed or failed, it goes on where it was when the command is given again. Exit
+    codes: 0 done or shown, 1 refused, or a step failed.
+    """
+    import sys
+
+    from understudy.configfile import load
+    from understudy.migrate.build import telling
+    from understudy.migrate.build.progress import Lines, shown
+    from understudy.migrate.clock import SystemClock
+    from understudy.migrate.journal import Journal, place
+    from understudy.migrate.watch.rebuild import Order, Rebuilding, command
+
+    settings = load(config)
+    settings_of(config)
+    order = Order(server, reason, with_replicas, patience)
+    if not execute:
+        steps = Rebuilding(settings, order, Lines(sys.stderr)).shown()
+        if as_json:
+            print_json([telling.rehearsed_as_json(one) for one in steps])
+            return
+        for line in telling.rehearsal(steps, undoing=False):
+            typer.echo(line)
+        return
+    with Journal.open(place(settings.state), SystemClock(), command()) as journal, shown(as_json=as_json) as progress:
+        taken = Rebuilding(settings, order, progress).run(journal)
+        progress.says(f"{taken} steps taken")

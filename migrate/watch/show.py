@@ -115,8 +115,8 @@ def _follows(fault: Fault, said: Explanation, children: Sequence[str]) -> Iterat
     if transaction and not transaction.is_whole:
         yield "the transaction is longer than what was read of it: it holds more than is shown"
     if transaction and len(transaction.statements) + transaction.row_events > 1:
-        rows, said = transaction.row_events, len(transaction.statements)
-        yield f"the whole transaction is left out: {rows} row events, {said} statements"
+        rows, texts = transaction.row_events, len(transaction.statements)
+        yield f"the whole transaction is left out: {rows} row events, {texts} statements"
     if not by_gtid(fault) and not fault.is_next:
         yield "the applier is started once before, so that it stands exactly at this transaction"
 

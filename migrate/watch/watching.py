@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
+from understudy.config import Target
 from understudy.errors import UnderstudyError
 from understudy.migrate.ports import Clock, Servers
 from understudy.migrate.rows import Coordinates
@@ -77,6 +78,13 @@ def watched(tree: Tree, name: str) -> Watched:
     said = [channel.source for channel in tree.servers[name].channels]
     above = [tree.source(name), *tree.also.get(name, ())]
     return Watched(name, tree.source(name), dict(zip(said, above, strict=False)))
+
+
+def is_new(tree: Tree, target: Target, address: str) -> bool:
+    """Whether a server is the new source or beneath it, or named as new; it may follow nobody for a while."""
+    named = [tree[name].address for name in (*target.new_replicas, target.rehearsal) if name and name in tree]
+    below = [one.address for one in of_tree(tree, target.new_source, everyone=False)] if target.new_source else []
+    return address in (*named, *below)
 
 
 class Watching:

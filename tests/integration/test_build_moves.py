@@ -1,0 +1,206 @@
+"""Replicas are moved to other sources, by position and by GTID, while production writes: nothing is lost or doubled."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from integration.trees import NEW, OLD, ROOT, Node, Running, settled, tree
+from support import wait_until
+from understudy.config import Migrate
+from understudy.migrate.build.moving import Move
+from understudy.migrate.build.progress import Events
+from understudy.migrate.build.replication import ReplicationError
+from understudy.migrate.build.world import BuildError, World
+from understudy.migrate.clock import SystemClock
+from understudy.migrate.dialects import Follow
+from understudy.migrate.discover import discover
+from understudy.migrate.logins import OneLogin
+from understudy.migrate.mysql import MySql
+from understudy.migrate.step import Kind, Step
+from understudy.migrate.topology import grow
+from understudy.migrate.words import Word
+
+pytestmark = pytest.mark.integration
+
+GTID = ("--gtid-mode=ON", "--enforce-gtid-consistency=ON")
+TREES = {
+    "mysql-5.6": (OLD, False),
+    "mysql-9.7": (NEW, False),
+    "mysql-9.7 with GTID": (GTID, True),
+    "mariadb-11.8": (OLD, False),
+}
+
+
+class Quiet(Events):
+    """Progress that nobody reads."""
+
+    def __init__(self) -> None:
+        pass
+
+    def begins(self, what: str, total_bytes: int | None = None, total_rows: int | None = None) -> None:
+        pass
+
+    def moved(self, bytes_: int = 0, rows: int = 0) -> None:
+        pass
+
+    def says(self, text: str) -> None:
+        pass
+
+
+@pytest.fixture(scope="module", params=list(TREES))
+def four(request: pytest.FixtureRequest) -> Iterator[dict[str, Running]]:
+    """A source; a and b follow it, c follows a."""
+    options, by_gtid = TREES[request.param]
+    image = request.param.partition(" ")[0]
+    nodes = [Node("source", image, "", options), *(Node(name, image, "source", options) for name in "ab")]
+    with tree(*nodes, Node("c", image, "a", options)) as servers:
+        with servers["source"].sql() as session:
+            session.execute("CREATE DATABASE shop")
+            session.execute("CREATE TABLE shop.orders (id INT PRIMARY KEY AUTO_INCREMENT, note VARCHAR(20))")
+            session.execute("INSERT INTO shop.orders (note) VALUES ('first')")
+        for name in "abc" if by_gtid else "":
+            with servers[name].sql() as session:
+                above = servers["a" if name == "c" else "source"]
+                session.execute(session.dialect.sql(Word.STOP))
+                session.execute(session.dialect.repoint(Follow(above.host, 3306)))
+                session.execute(session.dialect.sql(Word.START))
+            settled(servers[name])
+        yield servers
+
+
+def world(servers: Mapping[str, Running], recorded: dict[str, Any] | None = None) -> World:
+    opens = MySql(OneLogin(ROOT))
+    seen = grow(discover(opens, [servers["source"].address]))
+    return World(
+        Migrate(),
+        opens,
+        SystemClock(),
+        Quiet(),
+        seen,
+        {} if recorded is None else recorded,
+        lambda _: None,
+        "dump",
+        60.0,
+    )
+
+
+def move(
+    servers: Mapping[str, Running], name: str, above: str, under: str, recorded: dict[str, Any] | None = None
+) -> Move:
+    step = Step(
+        1, Kind.MOVE, servers[name].address, "", 1, 2, source=servers[above].address, under=servers[under].address
+    )
+    return Move(step, world(servers, recorded))
+
+
+def taken(action: Move) -> None:
+    assert not action.is_done()
+    action.check()
+    action.do()
+
+
+def rows_of(server: Running) -> list[Any]:
+    with server.sql() as session:
+        return session.rows("SELECT id, note FROM shop.orders ORDER BY id")
+
+
+def equal(servers: Mapping[str, Running]) -> None:
+    wanted = rows_of(servers["source"])
+    for server in servers.values():
+        wait_until(lambda server=server: rows_of(server) == wanted, 20, f"{server.node.name} holds the same rows")
+        assert all(channel.receiving and channel.applying for channel in server.channels())
+
+
+def test_a_replica_is_moved_aside_up_and_down_while_rows_are_written(four: dict[str, Running]) -> None:
+    stop = threading.Event()
+
+    def write() -> None:
+        with four["source"].sql() as session:
+            while not stop.wait(0.005):
+                session.execute("INSERT INTO shop.orders (note) VALUES ('written')")
+
+    writer = threading.Thread(target=write, name="writer")
+    writer.start()
+    try:
+        for above, under in (("a", "b"), ("b", "source"), ("source", "a")):
+            taken(move(four, "c", above, under))
+            assert move(four, "c", above, under).is_done()
+            assert four["c"].channels()[0].source == four[under].address
+    finally:
+        stop.set()
+        writer.join()
+    equal(four)
+
+
+def test_on_an_idle_source_a_move_ends_too(four: dict[str, Running]) -> None:
+    for above, under in (("a", "b"), ("b", "a")):
+        taken(move(four, "c", above, under))
+    equal(four)
+
+
+def test_an_attempt_that_was_killed_while_others_stood_still_is_finished(four: dict[str, Running]) -> None:
+    """It left a's applier stopped, and b's running UNTIL a place that it would not pass."""
+    recorded: dict[str, Any] = {"stopped": [four[name].address for name in "cab"]}
+    end = four["source"].coordinates()
+    with four["a"].sql() as a, four["b"].sql() as b:
+        a.execute(a.dialect.sql(Word.STOP_APPLIER))
+        b.execute(b.dialect.sql(Word.STOP_APPLIER))
+        b.execute(b.dialect.sql(Word.START_UNTIL), end.file, end.position)
+    taken(move(four, "c", "a", "b", recorded))
+    with four["source"].sql() as session:
+        session.execute("INSERT INTO shop.orders (note) VALUES ('after UNTIL')")
+    equal(four)
+    taken(move(four, "c", "b", "a"))
+
+
+def test_where_the_replica_can_not_log_in_at_its_new_source_it_goes_back(four: dict[str, Running]) -> None:
+    with four["b"].sql() as session:
+        session.execute(session.dialect.sql(Word.READ_WRITE))
+        with session.unlogged():
+            session.execute("RENAME USER repl@'%' TO elsewhere@'%'")
+        with pytest.raises(ReplicationError, match="does not run: error 1045"):
+            move(four, "c", "a", "b").do()
+        with session.unlogged():
+            session.execute("RENAME USER elsewhere@'%' TO repl@'%'")
+        session.execute(session.dialect.sql(Word.READ_ONLY))
+    settled(four["c"])
+    assert four["c"].channels()[0].source == four["a"].address
+    equal(four)
+
+
+def test_a_replica_that_does_not_replicate_is_not_moved(four: dict[str, Running]) -> None:
+    with four["c"].sql() as session:
+        session.execute(session.dialect.sql(Word.STOP_APPLIER))
+        with pytest.raises(ReplicationError, match="does not run"):
+            move(four, "c", "a", "b").check()
+        session.execute(session.dialect.sql(Word.START_APPLIER))
+    settled(four["c"])
+
+
+def test_a_source_with_writes_of_its_own_is_found_out_and_all_goes_on_as_before(four: dict[str, Running]) -> None:
+    if four["c"].channels()[0].auto_position:
+        return  # GTIDs tell own writes from others, and the move is right without standing still
+    stop = threading.Event()
+    with four["a"].sql() as session:
+        session.execute(session.dialect.sql(Word.READ_WRITE))
+        session.execute("CREATE TABLE IF NOT EXISTS shop.own (id INT PRIMARY KEY AUTO_INCREMENT)")
+
+        def write() -> None:
+            while not stop.wait(0.002):
+                session.execute("INSERT INTO shop.own VALUES ()")
+
+        writer = threading.Thread(target=write, name="own-writer")
+        writer.start()
+        try:
+            with pytest.raises(BuildError, match="has writes of its own"):
+                move(four, "c", "a", "source").do()
+        finally:
+            stop.set()
+            writer.join()
+        session.execute(session.dialect.sql(Word.READ_ONLY))
+    assert four["c"].channels()[0].source == four["a"].address
+    equal(four)

@@ -38,7 +38,7 @@ _DEFAULT_ROLE = re.compile(r" DEFAULT ROLE ((?:`[^`]*`@`[^`]*`,?)+)")
 class Account(Struct, frozen=True):
     """A user or role of the old server. `identified` is the clause that says how it logs in, with what is secret apart.
 
-    `rest` is what CREATE USER says after it: REQUIRE, WITH, PASSWORD EXPIRE, ACCOUNT. `grants` are lines of SHOW GRANTS.
+    `rest` is what CREATE USER says after it: REQUIRE, WITH, PASSWORD EXPIRE, ACCOUNT. `grants` are SHOW GRANTS' lines.
     """
 
     user: str
@@ -200,8 +200,8 @@ def _create(
         note = f"{one.name} has the new password that was given for it"
         return _joined(head, "IDENTIFIED BY %s", rest, (given,)), [note]
     note = (
-        f"{one.name} is created locked: the new server has no {' or '.join(lacking)}, and no other plugin takes its old "
-        f"password. Give a new one in [migrate.build] passwords, or afterwards: "
+        f"{one.name} is created locked: the new server has no {' or '.join(lacking)}, and no other plugin takes its "
+        f"old password. Give a new one in [migrate.build] passwords, or afterwards: "
         f"ALTER USER {one.name} IDENTIFIED BY '…' ACCOUNT UNLOCK"
     )
     rest = re.sub(r" ?\bACCOUNT (UN)?LOCK\b", "", rest)

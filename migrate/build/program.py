@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import IO
 
 from understudy.migrate.build.defaults import Client, ProgramError, flavour_of, given_by_pipe
-from understudy.migrate.build.inventory import Table
+from understudy.migrate.build.inventory import Made, Table
 from understudy.migrate.logins import Logins
 from understudy.migrate.ports import Database
 from understudy.migrate.rows import number
@@ -110,14 +110,14 @@ def pieces(stream: IO[bytes]) -> Iterator[bytes]:
 
 @contextmanager
 def dumping(
-    command: str, logins: Logins, source: Database, tables: Sequence[Table], left_out: Sequence[Table]
+    command: str, logins: Logins, source: Database, tables: Sequence[Table], left_out: Sequence[Made]
 ) -> Iterator[Program]:
     """The program, begun. Standard error goes to a file without a name; with the block's end the program ends."""
     words = shlex.split(command)
     flavour = flavour_of(words)
     login = logins.of(source.address)
     client = Client(source.address, login, flavour, source.is_encrypted)
-    names = [f"{table.made.schema}.{table.made.name}" for table in left_out]
+    names = [f"{made.schema}.{made.name}" for made in left_out]
     with tempfile.TemporaryFile() as said, given_by_pipe(client) as (option, pipe):
         running = subprocess.Popen(
             [*words, option, *arguments(flavour, source.version, tables, names)],

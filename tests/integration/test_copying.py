@@ -1,0 +1,434 @@
+"""Copies of real servers: everything arrives, under writes; what is killed begins anew; what can't be is said."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import docker.types
+import pytest
+from testcontainers.core.network import Network
+
+from containers import network, running
+from integration import everything
+from integration.likeness import differences
+from integration.trees import ANY_TLS, REPLICATION, ROOT, Node, Running, prepare, settled, started
+from support import wait_until
+from understudy.config import Build
+from understudy.errors import UnderstudyError
+from understudy.migrate.build import copying, loading, mark
+from understudy.migrate.build.copying import Copying
+from understudy.migrate.build.dumping import SnapshotError
+from understudy.migrate.build.hooking import HookError
+from understudy.migrate.build.target import TargetError
+from understudy.migrate.dialects import Follow
+from understudy.migrate.logins import Login, OneLogin
+from understudy.migrate.mysql import Session
+from understudy.migrate.rows import Coordinates
+from understudy.migrate.words import Word
+
+pytestmark = pytest.mark.integration
+
+ROWS = ("--binlog-format=ROW", "--log-slave-updates")
+LOGINS = OneLogin(Login("root", ROOT.password, ANY_TLS, read_s=60))
+
+
+class Told:
+    """A `Progress` that remembers."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.rows = self.bytes = 0
+
+    def begins(self, what: str, total_bytes: int | None = None, total_rows: int | None = None) -> None:
+        self.said.append(what)
+
+    def moved(self, bytes_: int = 0, rows: int = 0) -> None:
+        self.bytes += bytes_
+        self.rows += rows
+
+    def says(self, text: str) -> None:
+        self.said.append(text)
+
+
+@pytest.fixture(scope="module")
+def net() -> Iterator[Network]:
+    with network() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def servers(net: Network) -> Iterator[dict[str, Running]]:
+    """Old servers full of everything, and empty new ones."""
+    with ExitStack() as stack:
+        nodes = [
+            Node("my56", "mysql-5.6", options=ROWS),
+            Node("my97", "mysql-9.7", options=("--gtid-mode=OFF_PERMISSIVE", "--enforce-gtid-consistency=OFF")),
+            Node("ma105", "mariadb-10.5", options=ROWS),
+            Node("ma1011", "mariadb-10.11", options=(*ROWS, "--event-scheduler=OFF")),
+            Node("ma118", "mariadb-11.8", options=ROWS),
+            Node("other97", "mysql-9.7", options=("--gtid-mode=ON_PERMISSIVE", "--enforce-gtid-consistency=ON")),
+        ]
+        made = started(stack, net, *nodes)
+        for name in ("my56", "ma105", "other97"):
+            with made[name].sql() as session:
+                everything.fill(session)
+        yield made
+
+
+def copying_of(old: Running, new: Running, way: str = "dump", **settings: object) -> Copying:
+    return Copying(old.address, new.address, way, Build(**settings), LOGINS)  # type: ignore[arg-type]
+
+
+@contextmanager
+def writing(server: Running) -> Iterator[None]:
+    """Somebody writes, until the block's end."""
+    over = threading.Event()
+    wrote = threading.Event()
+
+    def write() -> None:
+        number = 0
+        with server.sql() as session:
+            while not over.is_set():
+                number += 1
+                everything.write(session, number)
+                wrote.set()
+
+    thread = threading.Thread(target=write, name="writer")
+    thread.start()
+    try:
+        assert wrote.wait(10)
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def follow(replica: Running, source: Running, at: Coordinates) -> None:
+    """Have it follow from there, and wait until it has all that the source has."""
+    user, password = REPLICATION
+    wanted = Follow(source.host, 3306, user, password, at.file, at.position, tls=False, public_key=True)
+    with replica.sql() as session:
+        session.execute(session.dialect.repoint(wanted))
+        session.execute(session.dialect.sql(Word.START))
+        settled(replica)
+        now = source.coordinates()
+        reached = session.value(session.dialect.sql(Word.WAIT_POSITION), now.file, now.position, 30)
+        assert reached is not None, replica.channels()
+        assert reached >= 0, replica.channels()
+        session.execute(session.dialect.sql(Word.STOP))
+        session.execute(session.dialect.sql(Word.FORGET))
+
+
+def emptied(server: Running) -> None:
+    """Drop what a copy of ours has left on it."""
+    with server.sql() as session:
+        found = mark.read(session, server.address)
+    if found is not None:
+        copying.wipe(Copying(found.source, server.address, found.way, Build(), LOGINS))
+
+
+PAIRS = [
+    ("my56", "my97", {}),
+    ("ma105", "ma1011", {}),
+    ("ma1011", "ma118", {}),
+    ("other97", "my97", {"parallel": 2}),
+    ("ma105", "ma118", {"dump_program": "docker exec -i {container} mariadb-dump"}),
+    ("my56", "my97", {"dump_program": "docker exec -i {container} mysqldump"}),
+]
+IDS = [f"{old}-{new}{'-program' * ('dump_program' in more)}" for old, new, more in PAIRS]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "settings"),
+    PAIRS,
+    ids=IDS,
+)
+def test_a_copy_made_under_writes_and_replication_from_its_coordinates_end_equal(
+    servers: dict[str, Running], old: str, new: str, settings: dict[str, object]
+) -> None:
+    emptied(servers[new])
+    if program := settings.get("dump_program"):  # the new server's own, in its container
+        settings = {"dump_program": str(program).format(container=servers[new].service.container.id)}
+    wanted = copying_of(servers[old], servers[new], **settings)
+    before = servers[new].coordinates()
+    told = Told()
+    with writing(servers[old]) if old != "ma1011" else ExitStack():
+        at = copying.copy(wanted, told)
+    assert servers[new].coordinates() == before, "nothing of it is in the new server's own log"
+    assert at.file
+    assert copying.copied(wanted) == at
+    assert told.rows > 0
+    if old != "ma1011":  # which holds a copy itself, of which it was only marked
+        follow(servers[new], servers[old], at)
+    with servers[old].sql() as one, servers[new].sql() as other:
+        assert differences(one, other) == []
+        assert states(other) == {"ev": "asleep", "ev_off": "off"}
+    said = "\n".join(told.said)
+    if old == "my56":
+        assert "`shop`.`types` holds values that the new server takes with a warning only" in said
+    if old != "ma1011":
+        assert "view `shop`.`broken` is left out: it does not work on the old server either" in said
+
+
+def states(session: Session) -> dict[str, str]:
+    """Whether events run: asleep are those that are to run once the server is the source."""
+    rows = session.rows("SELECT event_name AS n, status AS s FROM information_schema.events")
+    return {row["n"]: "off" if row["s"] == "DISABLED" else "asleep" if "DISABLED" in row["s"] else "on" for row in rows}
+
+
+def test_a_clone_is_awaited_recognised_and_wiped(servers: dict[str, Running], net: Network) -> None:
+    with servers["other97"].sql() as session:
+        session.execute("INSTALL PLUGIN clone SONAME 'mysql_clone.so'")
+    with cloneable(net) as fresh:
+        wanted = copying_of(servers["other97"], fresh, "clone")
+        told = Told()
+        at = copying.copy(wanted, told)
+        wait_until(lambda: copying.copied(wanted), 30, "it answers")
+        assert copying.copied(wanted) == at
+        assert at.gtid
+        assert at == copying.copy(wanted, told)
+        with servers["other97"].sql() as one, fresh.sql() as other:
+            assert differences(one, other) == []
+            assert at.gtid == str(one.value("SELECT @@GLOBAL.gtid_executed")).replace("\n", "")
+        copying.wipe(wanted)
+        with fresh.sql() as other:
+            assert not other.rows("SHOW DATABASES LIKE 'shop'")
+
+
+@contextmanager
+def cloneable(net: Network) -> Iterator[Running]:
+    """A 9.7 that Docker starts again; its data is on a volume, since folders of an image can't be renamed."""
+    with running(
+        "mysql-9.7", "--server-id=900", network=net, alias="fresh", port=3306, restart_policy={"Name": "always"},
+        mounts=[docker.types.Mount("/var/lib/mysql", None, type="volume")],
+    ) as service:  # fmt: skip
+        server = Running(Node("fresh", "mysql-9.7"), service, 900)
+        prepare(server)
+        yield server
+
+
+def test_a_clone_between_versions_that_can_not_is_refused_with_what_can(servers: dict[str, Running]) -> None:
+    emptied(servers["my97"])
+    with pytest.raises(UnderstudyError, match=r"CLONE takes MySQL 8\.0\.17 or later") as refused:
+        copying.copy(copying_of(servers["my56"], servers["my97"], "clone"), Told())
+    assert "dump" in refused.value.hint
+    emptied(servers["my97"])
+
+
+def test_a_hook_is_told_what_to_copy_and_believed_only_where_the_source_agrees(
+    servers: dict[str, Running], tmp_path: Path
+) -> None:
+    old, new = servers["ma105"], servers["ma118"]
+    emptied(new)
+    at = old.coordinates()
+    said = f'{{"file": "{at.file}", "position": {at.position}}}'
+    script = f"env > {tmp_path}/seen; echo copying >&2; echo noise; echo '{said}'"
+    told = Told()
+    assert copying.copy(copying_of(old, new, f"hook: {script}"), told) == Coordinates(at.file, at.position)
+    seen = (tmp_path / "seen").read_text()
+    assert f"UNDERSTUDY_SOURCE={old.address}" in seen
+    assert f"UNDERSTUDY_TARGET_HOST={new.host}" in seen
+    assert "understudy\n" not in seen.replace(str(tmp_path), ""), "no password"
+    assert "hook: copying" in told.said
+    for wrong, why in [
+        ("echo nothing", "did not say"),
+        ("echo oops >&2; exit 3", "ended with 3: oops"),
+        ("""echo '{"file": "binlog.000099", "position": 4}'""", "does not have"),
+        (f"echo '{said}' > $UNDERSTUDY_COORDINATES; sleep 60", "within 1 s"),
+    ]:
+        emptied(new)
+        with pytest.raises(HookError, match=why):
+            copying.copy(copying_of(old, new, f"hook: {wrong}", hook_s=1), Told())
+    emptied(new)
+
+
+def test_a_server_that_holds_something_of_its_own_is_refused_and_stays_as_it_is(servers: dict[str, Running]) -> None:
+    new = servers["my97"]
+    emptied(new)
+    with new.sql() as session:
+        session.execute("CREATE DATABASE `pre``cious`")
+        session.execute("CREATE TABLE `pre``cious`.t (id INT)")
+        wanted = copying_of(servers["my56"], new)
+        with pytest.raises(TargetError, match="`pre``cious`"):
+            copying.copy(wanted, Told())
+        copying.wipe(wanted)
+        assert session.rows("SHOW TABLES FROM `pre``cious`")
+        session.execute("DROP DATABASE `pre``cious`")
+
+
+def test_tables_that_know_no_snapshot_are_named_and_copied_only_with_a_lock(servers: dict[str, Running]) -> None:
+    old, new = servers["my56"], servers["my97"]
+    emptied(new)
+    with old.sql() as session:
+        session.execute("CREATE TABLE shop.isam (id INT) ENGINE=MyISAM")
+        session.execute("INSERT INTO shop.isam VALUES (1)")
+        try:
+            with pytest.raises(SnapshotError, match=r"`shop`.`isam` \(MyISAM\)"):
+                copying.copy(copying_of(old, new), Told())
+            emptied(new)
+            copying.copy(copying_of(old, new, lock=True), Told())
+            with new.sql() as other:
+                assert differences(session, other) == []
+        finally:
+            session.execute("DROP TABLE shop.isam")
+
+
+def test_super_read_only_is_as_it_was_after_a_copy_and_after_a_wipe(servers: dict[str, Running]) -> None:
+    new = servers["my97"]
+    emptied(new)
+    wanted = copying_of(servers["my56"], new)
+    with new.sql() as session:
+        session.execute("SET GLOBAL super_read_only = 1")
+        try:
+            copying.copy(wanted, Told())
+            assert session.value("SELECT @@GLOBAL.super_read_only") == 1
+            copying.wipe(wanted)
+            assert session.value("SELECT @@GLOBAL.super_read_only") == 1
+            assert not session.rows("SHOW DATABASES LIKE 'shop'")
+        finally:
+            session.execute("SET GLOBAL read_only = 0")
+
+
+@contextmanager
+def bulky(server: Running) -> Iterator[None]:
+    """A table that takes a second or two to copy, and a small one that is copied after it."""
+    with server.sql() as session:
+        session.execute("CREATE DATABASE bulk")
+        session.execute("CREATE TABLE bulk.big (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(1000)) ENGINE=InnoDB")
+        session.execute("INSERT INTO bulk.big (v) VALUES (REPEAT('x', 1000))")
+        for _ in range(15):
+            session.execute("INSERT INTO bulk.big (v) SELECT v FROM bulk.big")
+        session.execute("CREATE TABLE bulk.small (id INT PRIMARY KEY) ENGINE=InnoDB")
+        session.execute("INSERT INTO bulk.small VALUES (1)")
+        session.execute("ANALYZE TABLE bulk.big")
+        try:
+            yield
+        finally:
+            session.execute("DROP DATABASE bulk")
+
+
+def amid(server: Running) -> bool:
+    """Whether some rows of the big table are there."""
+    with server.sql() as session:
+        if not session.rows(
+            "SELECT 1 FROM information_schema.tables WHERE table_schema = 'bulk' AND table_name = 'big'"
+        ):
+            return False
+        return bool(session.rows("SELECT 1 FROM bulk.big LIMIT 1"))
+
+
+SCRIPT = """
+import sys
+from integration.test_copying import *
+from understudy.migrate.build.progress import Lines
+copying.copy(Copying(sys.argv[1], sys.argv[2], "dump", Build(parallel=1), LOGINS), Lines(sys.stdout))
+"""
+
+
+def copier(old: Running, new: Running) -> subprocess.Popen[bytes]:
+    """A copy in a process of its own."""
+    tests = Path(__file__).resolve().parents[1]
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, old.address, new.address],
+        env={**os.environ, "PYTHONPATH": str(tests)},
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def test_a_copy_that_is_killed_or_whose_target_goes_down_begins_anew_and_ends_equal(
+    servers: dict[str, Running],
+) -> None:
+    old, new = servers["my56"], servers["my97"]
+    emptied(new)
+    with bulky(old):
+        process = copier(old, new)
+        try:
+            wait_until(lambda: amid(new), 60, "rows arrive")
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait(10)
+        wanted = copying_of(old, new, parallel=1)
+        assert copying.copied(wanted) is None
+        failed: list[BaseException] = []
+        thread = threading.Thread(target=lambda: failed.extend(failure_of(wanted)))
+        thread.start()
+        wait_until(lambda: amid(new), 60, "rows arrive")
+        new.service.container.restart(timeout=0)
+        thread.join(60)
+        assert [type(error).__name__ for error in failed] in (["LostError"], ["UnreachableError"]), failed
+        wait_until(lambda: answers(new), 60, "it is back")
+        copying.copy(wanted, told := Told())
+        assert any("dropping what an interrupted copy left" in line for line in told.said)
+        with old.sql() as one, new.sql() as other:
+            assert differences(one, other) == []
+
+
+def failure_of(wanted: Copying) -> list[BaseException]:
+    try:
+        copying.copy(wanted, Told())
+    except UnderstudyError as error:
+        return [error]
+    return []
+
+
+def answers(server: Running) -> bool:
+    try:
+        server.sql().close()
+    except UnderstudyError:
+        return False
+    return True
+
+
+def test_a_table_that_is_altered_meanwhile_is_named_and_the_next_copy_has_it_as_it_is(
+    servers: dict[str, Running],
+) -> None:
+    old, new = servers["my56"], servers["my97"]
+    emptied(new)
+    with bulky(old):
+        wanted = copying_of(old, new, parallel=1)
+        failed: list[BaseException] = []
+        thread = threading.Thread(target=lambda: failed.extend(failure_of(wanted)))
+        thread.start()
+        wait_until(lambda: amid(new), 60, "rows arrive")
+        with old.sql() as session:
+            session.execute("ALTER TABLE bulk.small ADD COLUMN more INT DEFAULT 7, ENGINE=InnoDB")
+        thread.join(60)
+        assert [type(error) for error in failed] == [loading.Altered]
+        assert "bulk" in str(failed[0])
+        copying.copy(wanted, Told())
+        with old.sql() as one, new.sql() as other:
+            assert differences(one, other) == []
+
+
+def test_a_full_disk_is_said_and_what_was_copied_can_be_wiped(servers: dict[str, Running], net: Network) -> None:
+    with bulky(servers["my56"]), small_disk(net) as new:
+        wanted = copying_of(servers["my56"], new)
+        with pytest.raises(UnderstudyError, match=r"full|No space"):
+            copying.copy(wanted, Told())
+        copying.wipe(wanted)
+        with new.sql() as session:
+            assert not session.rows("SHOW DATABASES LIKE 'bulk'")
+            assert not session.rows("SHOW DATABASES LIKE 'understudy%'")
+
+
+@contextmanager
+def small_disk(net: Network) -> Iterator[Running]:
+    """A 9.7 with some 20 MB left."""
+    start = (
+        "cp -a /var/lib/mysql/. /small/ && chown mysql: /small && head -c $(( $(df --output=avail -B1 /small | tail -1)"
+        " - 25000000 )) /dev/zero > /small-filler/x; exec mysqld --user=mysql --datadir=/small --server-id=901"
+    ).replace("/small-filler/x", "/small/filler")
+    with running(
+        "mysql-9.7", network=net, alias="small", port=3306, entrypoint=["sh", "-c", start],
+        mounts=[docker.types.Mount("/small", None, type="tmpfs", tmpfs_size=400_000_000)],
+    ) as service:  # fmt: skip
+        server = Running(Node("small", "mysql-9.7"), service, 901)
+        prepare(server)
+        yield server

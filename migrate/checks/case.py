@@ -32,8 +32,9 @@ class Logged(Struct, frozen=True):
 class Side(Struct, frozen=True):
     """One server, in depth. `variables` are its global ones, by name in lower case; `schema` is what it stores.
 
-    The schema and `logged` are collected of the old and the new source only. `plugins` are those that are active.
-    `clock_offset_ms` is how far its clock is ahead of ours, give or take `clock_error_ms`.
+    The schema and `logged` are collected of the old and the new source only. `plugins` are those that are active,
+    `installed` those among them that somebody installed. `clock_offset_ms` is how far its clock is ahead of ours, give
+    or take `clock_error_ms`.
 
     `gtids` is what it has executed, in its flavour's own words, and `gtids_later` the same once every other server had
     been asked: what a replica had before, and its source has not later, never came from there. `heartbeat` is the
@@ -47,6 +48,7 @@ class Side(Struct, frozen=True):
     status: Mapping[str, str] = {}
     accounts: tuple[Account, ...] = ()
     plugins: frozenset[str] = frozenset()
+    installed: frozenset[str] = frozenset()
     activity: Activity = Activity()
     logged: tuple[Logged, ...] = ()
     clock_offset_ms: float = 0.0

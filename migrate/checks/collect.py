@@ -31,6 +31,7 @@ from understudy.migrate.words import Word
 AT_ONCE = 16
 SAMPLED_EVENTS = 2000
 HOUSEKEEPING = ("Format_desc", "Previous_gtids", "Gtid_list", "Rotate", "Stop", "Binlog_checkpoint", "Start_encryption")
+ACTIVE_PLUGINS = "SELECT PLUGIN_NAME, PLUGIN_LIBRARY FROM information_schema.PLUGINS WHERE PLUGIN_STATUS = 'ACTIVE'"
 TABLES = {
     "accounts": (Word.ACCOUNTS, "its accounts"),
     "databases": (Word.DATABASE_GRANTS, "grants on databases"),
@@ -81,6 +82,9 @@ def case(
 def look(database: Database, clock_: Clock, wishes: Wishes, is_deep: bool = False) -> Side:
     """One server. Raises ServerError where the session is lost."""
     missing: list[str] = []
+    plugins = {
+        rows.text(row["PLUGIN_NAME"]).lower(): rows.text(row["PLUGIN_LIBRARY"]) for row in database.rows(ACTIVE_PLUGINS)
+    }
     offset_ms, error_ms = clock(database, clock_)
     side = Side(
         database.address,
@@ -90,12 +94,8 @@ def look(database: Database, clock_: Clock, wishes: Wishes, is_deep: bool = Fals
         gtids=_gtids(database),
         clock_offset_ms=offset_ms,
         clock_error_ms=error_ms,
-        plugins=frozenset(
-            rows.text(row["PLUGIN_NAME"]).lower()
-            for row in database.rows(
-                "SELECT PLUGIN_NAME FROM information_schema.PLUGINS WHERE PLUGIN_STATUS = 'ACTIVE'"
-            )
-        ),
+        plugins=frozenset(plugins),
+        installed=frozenset(name for name, library in plugins.items() if library),
         activity=activity(database, missing),
     )
     side = replace(side, own_writes=_own_writes(database, rows.number(side.variable("server_id")), missing))

@@ -8,6 +8,7 @@ from understudy.migrate.checks.accounts import Account
 from understudy.migrate.checks.case import Case
 from understudy.migrate.checks.finding import Found, Rule, Severity
 from understudy.migrate.checks.granttables import NATIVE
+from understudy.migrate.sqltext import string
 from understudy.migrate.versions import Version
 
 OF_SERVERS = ("mysql.sys", "mysql.session", "mysql.infoschema", "mariadb.sys", "rdsadmin", "rdsrepladmin")
@@ -98,6 +99,16 @@ def _plugins(case: Case) -> Iterator[Found]:
             )
 
 
+def _installed(case: Case) -> Iterator[Found]:
+    if case.new is None:
+        return
+    for plugin in sorted(case.old.installed - case.new.plugins):
+        found = f"the plugin {plugin}, installed on {case.old.address}, is not active here"
+        yield Found(
+            case.new.address, found, plugin, ("INSTALL it, where the new version has it and it is still wanted.",)
+        )
+
+
 def _pairs(case: Case) -> Iterator[tuple[Account, Account | None]]:
     if case.new is None or not case.new.accounts:
         return
@@ -126,6 +137,9 @@ def _grants(case: Case) -> Iterator[Found]:
     for one, other in _pairs(case):
         if other is None or case.new is None:
             continue
+        for role in sorted(one.roles - other.roles):
+            found = f"it lacks the role {role}, which it has on {case.old.address}"
+            yield Found(case.new.address, found, str(one), (f"GRANT {string(role)} TO {one};",))
         for where, names in one.grants.items():
             if where.removeprefix("PROCEDURE ").startswith("mysql.") and where != "mysql.*":
                 continue  # the servers' own tables are not the same ones
@@ -171,6 +185,12 @@ RULES: tuple[Rule, ...] = (
         _mighty,
     ),
     Rule("plugin-missing", Severity.ERROR, "Accounts that use the plugin can't log in on the new source.", _plugins),
+    Rule(
+        "installed-plugin-missing",
+        Severity.NOTE,
+        "What it did (checking passwords, auditing, semi-sync, an engine) isn't done on the new source.",
+        _installed,
+    ),
     Rule("account-missing", Severity.ERROR, "Whoever uses it can't log in after the cutover.", _missing),
     Rule("password-differs", Severity.ERROR, "Whoever uses it can't log in after the cutover.", _password),
     Rule("grants-missing", Severity.ERROR, "Statements that work now are refused after the cutover.", _grants),

@@ -26,7 +26,8 @@ def _distance(case: Case) -> Iterator[Found]:
     if case.is_between_flavours:
         return
     old, target = case.old.version, case.target
-    if target.is_mysql() and series(target) > series(old) and not (target.is_mysql(8, 4) and old.is_mysql(8, 0)):
+    is_promised = (old.numbers[:2], target.numbers[:2]) == ((8, 0), (8, 4))
+    if target.is_mysql() and series(target) > series(old) and not is_promised:
         found = f"{old} following {target} is not supported"
     elif target.is_mariadb() and target.numbers[:2] > old.numbers[:2]:
         found = f"{old} following {target}, which is newer, is not supported"

@@ -85,6 +85,7 @@ PLANTED: dict[str, Planted] = {
     "account-without-password": Planted("mysql", "'root'@'127.0.0.1'"),
     "account-with-super": Planted("mysql", "'root'@'%'"),
     "plugin-missing": Planted("mariadb", "'edward'@'%'"),
+    "installed-plugin-missing": Planted("mariadb", "ed25519"),
     "account-missing": Planted("mariadb", "'edward'@'%'"),
     "password-differs": Planted("mariadb", "'changed'@'%'"),
     "grants-missing": Planted("mariadb", "it lacks INSERT, UPDATE on shop.*"),

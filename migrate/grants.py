@@ -90,10 +90,11 @@ USES: Mapping[str, tuple[Word, ...]] = {
     "skip": SKIPPING,
     "plan": LOOKING,
     "build": BUILDING,
+    "rebuild": BUILDING,
 }
 READING = ("EVENT", "LOCK TABLES", "SELECT", "SHOW VIEW", "TRIGGER")  # all rows and definitions, whatever they are
-ON_OLD: Mapping[str, tuple[str, ...]] = {"build": READING}
-EVERYTHING = ("build",)  # on new servers: it makes anything there, and nobody grants what they don't have themselves
+ON_OLD: Mapping[str, tuple[str, ...]] = {"build": READING, "rebuild": READING}
+EVERYTHING = ("build", "rebuild")  # on new servers: it makes anything there, and nobody grants what they don't have themselves
 PASSWORD = "<password>"
 
 
@@ -110,7 +111,11 @@ def privileges(version: Version, commands: Iterable[str]) -> dict[str, list[str]
                 found.setdefault(where or "*.*", {}).update(dict.fromkeys(names.split(", ")))
         for name in ON_OLD.get(command, ()):
             found.setdefault("*.*", {})[name] = None
-    return {where: sorted(names) for where, names in sorted(found.items())}
+    everywhere = found.get("*.*", {})
+    for where, names in found.items():
+        if where != "*.*":
+            found[where] = {name: None for name in names if name not in everywhere}
+    return {where: sorted(names) for where, names in sorted(found.items()) if names}
 
 
 def statements(

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
+from understudy.migrate import redact
 from understudy.migrate.facts import Channel
 
 Row = Mapping[str, object]
@@ -98,7 +99,7 @@ def channel(row: Row) -> Channel:
         receiving=text(row.get("replica_io_running")) == "Yes",
         applying=text(row.get("replica_sql_running")) == "Yes",
         lag_s=None if lag is None else float(text(lag)),
-        error=error,
+        error=redact.error_text(error),  # it quotes statements, such as a GRANT with its password
         error_number=error_number,
         delay_s=number(row.get("sql_delay")),
         filters=tuple(f"{name}={text(row[name])}" for name in FILTERS if text(row.get(name))),
@@ -118,7 +119,7 @@ def explained(channels: Iterable[Channel], workers: Iterable[Row]) -> tuple[Chan
     return tuple(
         replace(
             channel,
-            error=text(own[channel.name]["LAST_ERROR_MESSAGE"]),
+            error=redact.error_text(text(own[channel.name]["LAST_ERROR_MESSAGE"])),
             error_number=number(own[channel.name]["LAST_ERROR_NUMBER"]),
         )
         if channel.error and channel.name in own

@@ -94,7 +94,7 @@ USES: Mapping[str, tuple[Word, ...]] = {
 }
 READING = ("EVENT", "LOCK TABLES", "SELECT", "SHOW VIEW", "TRIGGER")  # all rows and definitions, whatever they are
 ON_OLD: Mapping[str, tuple[str, ...]] = {"build": READING, "rebuild": READING}
-EVERYTHING = ("build", "rebuild")  # on new servers: it makes anything there, and nobody grants what they don't have themselves
+EVERYTHING = ("build", "rebuild")  # on new servers: they make anything there, and nobody grants what they lack
 PASSWORD = "<password>"
 
 

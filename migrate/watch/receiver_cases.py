@@ -19,7 +19,8 @@ CASES: tuple[Case, ...] = (
         "the replica stood longer than the source keeps its logs", Remedy.REBUILD,
         "{rebuild}; and keep logs longer on {source} (binlog_expire_logs_seconds, expire_logs_days)",
         "PURGE BINARY LOGS",
-        r"could not find first log file|purged required|could not find GTID state|required binlog files have been purged|missing transactions",
+        r"could not find first log file|purged required|could not find GTID state|required binlog files"
+        r" have been purged|missing transactions",
     ),  # [M]
     Case(
         "errant", R, LOG, "the replica has transactions that its source does not have",

@@ -21,12 +21,11 @@ from understudy.migrate.checks.statements import (
     set_modes,
 )
 from understudy.migrate.checks.tokens import Token, skeleton, tokens
-from understudy.migrate.sqltext import identifier, string
+from understudy.migrate.sqltext import identifier
 from understudy.migrate.versions import Version
 
 GROUPED = re.compile(r"\bGROUP BY\b", re.IGNORECASE)
 ORDERED = re.compile(r"\bORDER BY\b", re.IGNORECASE)
-HANDLED = ("", "root@localhost", "mariadb.sys@localhost", "mysql.sys@localhost")
 
 
 @lru_cache(maxsize=4096)
@@ -68,7 +67,7 @@ def _troubles(look: Callable[[list[Token], Case], Iterable[Trouble]]) -> Callabl
     def find(case: Case) -> Iterator[Found]:
         for path, cut in _texts(case):
             for trouble in look(cut, case):
-                mend = (f"Instead: {trouble.instead}",) if trouble.instead else ()
+                mend = (f"Instead: {trouble.instead}" if trouble.instead else "Do without it before the new servers follow.",)
                 yield Found(case.old.address, trouble.what, path, mend)
 
     return find
@@ -120,25 +119,6 @@ def _broken_view(case: Case) -> Iterator[Found]:
         if code.trouble:
             mend = (f"DROP VIEW {identifier(code.schema, code.name)};  -- or create what it refers to",)
             yield Found(case.old.address, code.trouble, code.path, mend)
-
-
-def _definer(case: Case) -> Iterator[Found]:
-    if not case.old.accounts:
-        return  # they were not told, and then nothing is known of any
-    known = {(account.user, account.host.lower()) for account in case.old.accounts}
-    for code in case.old.schema.code:
-        user, _, host = code.definer.rpartition("@")
-        if code.definer not in HANDLED and (user, host.lower()) not in known and not _is_role(case, code.definer):
-            who = f"{string(user)}@{string(host)}"
-            mend = (
-                f"CREATE USER {who} …;",
-                f"or create the {code.kind} again with another DEFINER: SHOW CREATE tells how.",
-            )
-            yield Found(case.old.address, f"its definer {who} is no account", code.path, mend)
-
-
-def _is_role(case: Case, definer: str) -> bool:
-    return any(account.is_role and account.user == definer.rstrip("@") for account in case.old.accounts)
 
 
 def _not_shown(case: Case) -> Iterator[Found]:
@@ -196,11 +176,5 @@ RULES: tuple[Rule, ...] = (
         _full_group_by,
     ),
     Rule("view-broken", Severity.WARNING, "It can't be used now, and a dump or an upgrade stops at it.", _broken_view),
-    Rule(
-        "definer-missing",
-        Severity.WARNING,
-        "With SQL SECURITY DEFINER it fails when used (error 1449), and an event never runs.",
-        _definer,
-    ),
     Rule("code-not-shown", Severity.WARNING, "It may hold anything that the other rules look for.", _not_shown),
 )

@@ -122,11 +122,18 @@ DEFAULTS: tuple[Default, ...] = (
 
 
 class Removed(NamedTuple):
-    """A variable that some versions don't have: where it is, its default there, and what to set in its place."""
+    """A variable that some versions don't have: where it is, its default there, and what to set in its place.
+
+    Where flavours differ, or the server picks one of some, `default` has them all: "0|1".
+    """
 
     spans: tuple[Span, ...]
     default: str
     instead: str = ""
+
+    def is_default(self, value: str) -> bool:
+        """Whether a value is one that nobody has set."""
+        return normal(value) in {normal(default) for default in self.default.split("|")}
 
 
 def _gone(until: tuple[int, ...], default: str, instead: str = "", in_maria: Span | None = None) -> Removed:
@@ -136,7 +143,7 @@ def _gone(until: tuple[int, ...], default: str, instead: str = "", in_maria: Spa
 REMOVED: Mapping[str, Removed] = {
     "innodb_additional_mem_pool_size": _gone((5, 7, 4), "8388608"),
     "innodb_use_sys_malloc": _gone((5, 7, 4), "ON"),
-    "innodb_mirrored_log_groups": _gone((5, 7), "0"),
+    "innodb_mirrored_log_groups": _gone((5, 7), "1"),
     "storage_engine": _gone((5, 7, 5), "InnoDB", "default_storage_engine", MARIA),
     "thread_concurrency": _gone((5, 7, 2), "10"),
     "timed_mutexes": _gone((5, 7, 5), "OFF"),
@@ -149,10 +156,10 @@ REMOVED: Mapping[str, Removed] = {
     "ignore_builtin_innodb": _gone((8, 0, 3), "OFF", "", MARIA),
     "ignore_db_dirs": _gone((8, 0), "", "", MARIA),
     "innodb_checksums": _gone((8, 0), "ON", "innodb_checksum_algorithm"),
-    "innodb_file_format": _gone((8, 0), "Antelope", "ROW_FORMAT=DYNAMIC", maria(until=(10, 6))),
+    "innodb_file_format": _gone((8, 0), "Antelope|", "ROW_FORMAT=DYNAMIC", maria(until=(10, 6))),
     "innodb_file_format_check": _gone((8, 0), "ON"),
     "innodb_file_format_max": _gone((8, 0), "Antelope"),
-    "innodb_large_prefix": _gone((8, 0), "OFF", "ROW_FORMAT=DYNAMIC", maria(until=(10, 6))),
+    "innodb_large_prefix": _gone((8, 0), "OFF|", "ROW_FORMAT=DYNAMIC", maria(until=(10, 6))),
     "innodb_locks_unsafe_for_binlog": _gone((8, 0), "OFF", "transaction_isolation = READ-COMMITTED"),
     "innodb_stats_sample_pages": _gone((8, 0), "8", "innodb_stats_transient_sample_pages"),
     "innodb_support_xa": _gone((8, 0), "ON"),
@@ -181,7 +188,7 @@ REMOVED: Mapping[str, Removed] = {
     "new": _gone((8, 4), "OFF"),
     "old": _gone((8, 4), "OFF", "", MARIA),
     "innodb_log_file_size": Removed((my(until=(9, 3)), MARIA), "50331648", "innodb_redo_log_capacity"),
-    "innodb_log_files_in_group": _gone((9, 3), "2", "innodb_redo_log_capacity", maria(until=(10, 6))),
+    "innodb_log_files_in_group": _gone((9, 3), "2|1", "innodb_redo_log_capacity", maria(until=(10, 6))),
     "innodb_undo_tablespaces": Removed((my(until=(9, 3)), MARIA), "0"),
     "innodb_undo_logs": _gone((8, 0, 2), "128", "innodb_rollback_segments", maria(until=(10, 6))),
     "myisam_repair_threads": _gone((9, 3), "1", "", MARIA),
@@ -190,11 +197,11 @@ REMOVED: Mapping[str, Removed] = {
     ),
     "binlog_transaction_dependency_tracking": Removed((my((5, 7, 22), (8, 4)),), "COMMIT_ORDER"),
     "transaction_write_set_extraction": Removed((my((5, 7, 6), (8, 4)),), "OFF"),
-    "innodb_page_cleaners": Removed((maria((10, 2, 2), (10, 6)),), "0"),
+    "innodb_page_cleaners": Removed((maria((10, 2, 2), (10, 6)),), "0|1|4"),
     "innodb_thread_concurrency": Removed((maria(until=(10, 6)),), "0"),
     "innodb_concurrency_tickets": Removed((maria(until=(10, 6)),), "0"),
     "innodb_commit_concurrency": Removed((maria(until=(10, 6)),), "0"),
-    "innodb_buffer_pool_instances": Removed((maria(until=(10, 6)),), "0"),
+    "innodb_buffer_pool_instances": Removed((maria(until=(10, 6)),), "0|1|8"),
     "innodb_change_buffer_max_size": Removed((maria(until=(11, 0)),), "25"),
     "innodb_defragment": Removed((maria(until=(11, 1)),), "OFF"),
     "old_alter_table": Removed((maria(until=(11, 3)),), "DEFAULT", "alter_algorithm"),

@@ -51,7 +51,6 @@ OPTIONS: tuple[tuple[str, tuple[Span, ...]], ...] = (
     ("row_format=fixed", (my(until=(5, 7)),)),  # of InnoDB; refused since innodb_strict_mode is on by default
     ("page_compressed", (MARIA,)),
     ("encrypted=", (MARIA,)),
-    ("transactional=", (MARIA,)),
     ("compression=", (my((5, 7, 8)),)),
 )
 

@@ -32,7 +32,7 @@ ALIKE = listed(  # what an application notices, and should be the same on both s
 def _removed(case: Case) -> Iterator[Found]:
     """Where the old server has its default, nobody has set it, and nobody misses it."""
     for name, value in sorted(case.old.variables.items()):
-        if not is_removed(name, case.old.version, case.target) or normal(value) == normal(REMOVED[name].default):
+        if not is_removed(name, case.old.version, case.target) or REMOVED[name].is_default(value):
             continue
         if case.new and name in case.new.variables:
             continue

@@ -64,7 +64,7 @@ def _troubles(look: Callable[[list[Token], Case], Iterable[Trouble]]) -> Callabl
     def find(case: Case) -> Iterator[Found]:
         for logged, cut in _statements(case):
             for trouble in look(cut, case):
-                mend = (f"Instead: {trouble.instead}",) if trouble.instead else ()
+                mend = (f"Instead: {trouble.instead}" if trouble.instead else "Do without it before the new servers follow.",)
                 yield _found(case, logged, trouble.what, mend)
 
     return find

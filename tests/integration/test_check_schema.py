@@ -1,0 +1,176 @@
+"""Rules about schemas, variables and logged statements, on real servers: each fault is found, and nothing else is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from msgspec.structs import replace
+
+from containers import network
+from integration.least import PASSWORD, USER, granted, with_writes
+from integration.planted_schema import FINE, LOGGED, NEW, OLD, PLANTED, STATEMENTS, Plant
+from integration.trees import ANY_TLS, Node, Running, started
+from understudy.migrate.checks.case import Case, Side, Wishes
+from understudy.migrate.checks.collect import look
+from understudy.migrate.checks.collect_binlog import Bounds, sample
+from understudy.migrate.checks.collect_schema import schema
+from understudy.migrate.checks.examine import examine
+from understudy.migrate.checks.finding import Finding
+from understudy.migrate.checks.rules import RULES
+from understudy.migrate.clock import SystemClock
+from understudy.migrate.logins import Login, OneLogin
+from understudy.migrate.mysql import MySql, Session
+from understudy.migrate.sqltext import Secret
+from understudy.migrate.topology import grow
+from understudy.migrate.versions import Version
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[dict[str, Running]]:
+    """A server of each kind that has its faults planted."""
+    with ExitStack() as stack:
+        net = stack.enter_context(network())
+        found = started(stack, net, *(Node(image, image) for image in STATEMENTS))
+        for image, statements in STATEMENTS.items():
+            with found[image].sql() as session:
+                for statement in statements:
+                    session.execute(statement)
+        yield found
+
+
+@pytest.fixture(scope="module")
+def sides(servers: dict[str, Running]) -> dict[str, Side]:
+    """Their facts."""
+    found = {}
+    for image, server in servers.items():
+        with server.sql() as session:
+            found[image] = look(session, SystemClock(), Wishes(), is_deep=True)
+    return found
+
+
+def case_of(sides: dict[str, Side], plant: Plant) -> Case:
+    new = sides[plant.new] if plant.new else None
+    return Case(sides[plant.image], Version.parse(plant.target), grow([]), new=new)
+
+
+def findings(case: Case, rule: str) -> list[Finding]:
+    return examine(case, [one for one in RULES if one.id == rule])
+
+
+@pytest.mark.parametrize("rule", PLANTED)
+def test_a_rule_finds_its_fault_on_a_real_server_and_nothing_else(sides: dict[str, Side], rule: str) -> None:
+    for plant in PLANTED[rule]:
+        found = findings(case_of(sides, plant), rule)
+        assert {one.where for one in found} == plant.places, plant
+        assert all(one.found and one.mend and one.why for one in found)
+
+
+@pytest.mark.parametrize("rule", LOGGED)
+def test_a_rule_finds_what_was_logged_lately_once_and_without_its_values(sides: dict[str, Side], rule: str) -> None:
+    side = sides[OLD]
+    side = replace(side, variables={**side.variables, "enforce_gtid_consistency": "ON"})
+    found = findings(Case(side, Version.parse(NEW), grow([])), rule)
+    assert len(found) == len(LOGGED[rule]), found
+    for one, part in zip(found, LOGGED[rule], strict=True):
+        assert part in one.found
+    assert "hidden" not in repr(found)
+
+
+def test_the_findings_for_a_server_that_stays_as_it_is_are_about_its_schema_alone(sides: dict[str, Side]) -> None:
+    lasting = {
+        "table-without-primary-key", "table-not-transactional", "table-unreadable", "duplicate-index", "view-broken",
+        "charset-utf8mb3", "dollar-name",
+    }  # fmt: skip
+    for side in sides.values():
+        case = Case(side, side.version, grow([]))
+        ours = {one.rule for one in examine(case, RULES) if one.rule in PLANTED}
+        assert ours <= lasting, side.version
+
+
+@pytest.mark.parametrize("rule", ["default-changed"])
+def test_defaults_that_changed_are_told_with_what_they_mean(sides: dict[str, Side], rule: str) -> None:
+    without = findings(Case(sides[OLD], Version.parse(NEW), grow([])), rule)
+    names = {one.where for one in without}
+    assert {"sql_mode", "character_set_server", "explicit_defaults_for_timestamp", "innodb_autoinc_lock_mode"} <= names
+    assert {"event_scheduler", "local_infile", "max_allowed_packet", "binlog_format"} <= names
+    against = findings(Case(sides[OLD], Version.parse(NEW), grow([]), new=sides["mysql-9.7"]), rule)
+    assert {one.where for one in against} < names, "what has a rule of its own isn't told twice"
+    assert not findings(Case(sides[OLD], sides[OLD].version, grow([])), rule)
+
+
+def test_hostile_names_are_read_whole(sides: dict[str, Side]) -> None:
+    old = sides[OLD].schema
+    assert {home.name for home in old.homes} >= {FINE, "nothing", "faulty", "sys"}
+    own = {table.name: table for table in old.tables if table.schema == FINE}
+    assert set(own) == {"a \"t` 'ü%s", "a.b", "parted", "kid"}
+    assert [column.name for column in own["a \"t` 'ü%s"].columns] == ["i`d", "%"]
+    assert own["parted"].partitions == ("p'ü",)
+    key = own["kid"].foreign_keys[0]
+    assert (key.name, key.parent, key.parent_columns) == ("it's", "a \"t` 'ü%s", ("i`d",))
+
+
+def test_generated_invisible_spatial_and_json_columns_are_read_with_what_rules_ask(sides: dict[str, Side]) -> None:
+    new = {table.path: table for table in sides["mysql-9.7"].schema.tables}
+    placed, documents = new["faulty.placed"], new["faulty.documents"]
+    assert [column.name for column in placed.columns if "INVISIBLE" in column.extra] == ["seen"]
+    assert [column.expression for column in documents.columns] == [
+        "",
+        "",
+        r"json_unquote(json_extract(`j`,_utf8mb4\'$.n\'))",
+    ]
+    assert new["faulty.counted"].indexes[1].expressions == ("(`a` + 1)",)
+    old = {table.path: table for table in sides["mariadb-10.5"].schema.tables}
+    assert old["faulty.hashed"].checks[0].clause == "octet_length(encode('a','b')) > 0"
+
+
+@pytest.mark.parametrize("image", STATEMENTS)
+def test_the_least_account_reads_the_same_schema_and_sample_as_root(servers: dict[str, Running], image: str) -> None:
+    server = servers[image]
+    with granted({image: server}, ("check",)), server.sql() as root, as_least(server) as session:
+        assert schema(session) == schema(root)
+        assert sample(session, SystemClock().monotonic_s) == sample(root, SystemClock().monotonic_s)
+
+
+def test_what_an_account_may_not_read_is_said(servers: dict[str, Running]) -> None:
+    server = servers[OLD]
+    with granted({OLD: server}, ("check",)):
+        with_writes(server, f"REVOKE SHOW VIEW ON *.* FROM {USER}@'%'")
+        with as_least(server) as session:
+            side = Side(server.address, session.version, {}, schema=schema(session))
+    found = findings(Case(side, Version.parse(NEW), grow([])), "code-not-shown")
+    assert "faulty.grouped" in {one.where for one in found}
+
+
+def as_least(server: Running) -> Session:
+    """A session of the account that has the least privileges."""
+    return MySql(OneLogin(Login(USER, Secret(PASSWORD), ANY_TLS))).open(server.address)
+
+
+def test_a_sample_keeps_to_its_bounds_and_begins_with_the_newest_log(servers: dict[str, Running]) -> None:
+    with servers[OLD].sql() as session:
+        clock = SystemClock()
+        everything = sample(session, clock.monotonic_s)
+        assert len(everything) > 10
+        assert len(sample(session, clock.monotonic_s, Bounds(kept=3))) == 3
+        assert sample(session, clock.monotonic_s, Bounds(seconds=0.0)) == ()
+        session.execute("FLUSH BINARY LOGS")
+        session.execute("CREATE DATABASE newest")
+        session.execute("DROP DATABASE newest")
+        assert sample(session, clock.monotonic_s, Bounds(files=1))[0].text == "CREATE DATABASE newest"
+        repeated = [one for one in sample(session, clock.monotonic_s) if one.text.startswith("CREATE DATABASE")]
+        assert repeated[0].file > repeated[-1].file
+
+
+def test_changed_rows_name_their_table(servers: dict[str, Running]) -> None:
+    with servers["mysql-9.7"].sql() as session:
+        session.execute("CREATE DATABASE written")
+        session.execute("CREATE TABLE written.`it's` (a INT)")
+        session.execute("INSERT INTO written.`it's` VALUES (1)")
+        found = sample(session, SystemClock().monotonic_s)
+        session.execute("DROP DATABASE written")
+    assert ("written", "it's") in {table for one in found for table in one.tables}
+    assert {one.database for one in found if not one.text} == {"written"}

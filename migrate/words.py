@@ -82,6 +82,8 @@ class Word(StrEnum):
     CREATE_REPLICATOR = "create_replicator"  # user, host, password
     GRANT_REPLICATION = "grant_replication"  # user, host
     DROP_REPLICATOR = "drop_replicator"  # user, host
+    COPY_FROM = "copy_from"  # stands for all that is read of a server that is copied
+    COPY_TO = "copy_to"  # stands for all that is made on the server that it is copied to
     HOLD_STILL = "hold_still"  # no write is committed until UNLOCK TABLES, or the session's end
 
 
@@ -145,6 +147,9 @@ _TRANSACTIONS = (  # trx_started is in the system's time zone, so the session's 
     " FROM information_schema.innodb_trx ORDER BY trx_started"
 )
 
+_SIGHT = "SELECT, SHOW VIEW, TRIGGER, EVENT"  # without the last two there seem to be no triggers and no events
+_MAKING = "SELECT, INSERT, DELETE, CREATE, DROP, ALTER, CREATE VIEW, CREATE ROUTINE, TRIGGER, EVENT"
+
 TABLE: tuple[Row, ...] = (
     Row(Word.REPLICA_STATUS, MY, (5, 5), "SHOW SLAVE STATUS", "REPLICATION CLIENT"),
     Row(Word.REPLICA_STATUS, MY, (8, 0, 22), "SHOW REPLICA STATUS", "REPLICATION CLIENT"),
@@ -157,6 +162,24 @@ TABLE: tuple[Row, ...] = (
         "SELECT CHANNEL_NAME, LAST_ERROR_NUMBER, LAST_ERROR_MESSAGE"
         " FROM performance_schema.replication_applier_status_by_worker WHERE LAST_ERROR_NUMBER <> 0",
         "SELECT ON performance_schema.replication_applier_status_by_worker",
+    ),
+    Row(Word.COPY_FROM, MY, (5, 5), "SELECT 1 FROM mysql.help_category LIMIT 1", _SIGHT),
+    Row(Word.COPY_FROM, MARIA, (10, 0), "SELECT 1 FROM mysql.help_category LIMIT 1", _SIGHT),
+    Row(Word.COPY_TO, MY, (5, 5), "DROP TABLE IF EXISTS mysql.understudy_build", f"{_MAKING}, REFERENCES, SUPER"),
+    Row(
+        Word.COPY_TO,
+        MY,
+        (8, 0, 16),  # a definer may be an account that has SYSTEM_USER
+        "DROP TABLE IF EXISTS mysql.understudy_build",
+        f"{_MAKING}, REFERENCES, SUPER, SYSTEM_USER",
+    ),
+    Row(Word.COPY_TO, MARIA, (10, 0), "DROP TABLE IF EXISTS mysql.understudy_build", f"{_MAKING}, SUPER"),
+    Row(
+        Word.COPY_TO,
+        MARIA,
+        (10, 5, 2),
+        "DROP TABLE IF EXISTS mysql.understudy_build",
+        f"{_MAKING}, SUPER, BINLOG ADMIN, READ_ONLY ADMIN, SET USER",
     ),
     Row(Word.HOLD_STILL, MY, (5, 5), "FLUSH TABLES WITH READ LOCK", "RELOAD"),
     Row(Word.HOLD_STILL, MARIA, (10, 0), "FLUSH TABLES WITH READ LOCK", "RELOAD"),

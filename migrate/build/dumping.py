@@ -38,6 +38,7 @@ class SnapshotError(UnderstudyError):
 def dump(copying: Copying, keeper: Database, progress: Progress) -> Coordinates:
     """Copy all user schemas; the coordinates of the snapshot that they were read in."""
     with moment.reader(copying.servers, copying.under) as looking, looking.patient(600):
+        inventory.require_sight(looking)
         target.same_flavour(looking.version, keeper.version, copying.server)
         for _ in range(TRIES):
             progress.begins(f"reading what {copying.under} holds")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from understudy.migrate.checks.spans import MARIA, Span, holds, maria, my
+from understudy.migrate.checks.spans import MARIA, MY, Span, holds, maria, my
 from understudy.migrate.versions import Version
 
 if TYPE_CHECKING:
@@ -197,14 +197,14 @@ REMOVED: Mapping[str, Removed] = {
     ),
     "binlog_transaction_dependency_tracking": Removed((my((5, 7, 22), (8, 4)),), "COMMIT_ORDER"),
     "transaction_write_set_extraction": Removed((my((5, 7, 6), (8, 4)),), "OFF"),
-    "innodb_page_cleaners": Removed((maria((10, 2, 2), (10, 6)),), "0|1|4"),
-    "innodb_thread_concurrency": Removed((maria(until=(10, 6)),), "0"),
-    "innodb_concurrency_tickets": Removed((maria(until=(10, 6)),), "0"),
-    "innodb_commit_concurrency": Removed((maria(until=(10, 6)),), "0"),
-    "innodb_buffer_pool_instances": Removed((maria(until=(10, 6)),), "0|1|8"),
-    "innodb_change_buffer_max_size": Removed((maria(until=(11, 0)),), "25"),
+    "innodb_page_cleaners": Removed((my((5, 7, 4)), maria((10, 2, 2), (10, 6))), "0|1|4"),
+    "innodb_thread_concurrency": Removed((MY, maria(until=(10, 6))), "0"),
+    "innodb_concurrency_tickets": Removed((MY, maria(until=(10, 6))), "0|5000"),
+    "innodb_commit_concurrency": Removed((MY, maria(until=(10, 6))), "0"),
+    "innodb_buffer_pool_instances": Removed((MY, maria(until=(10, 6))), "0|1|8"),
+    "innodb_change_buffer_max_size": Removed((MY, maria(until=(11, 0))), "25|5"),
     "innodb_defragment": Removed((maria(until=(11, 1)),), "OFF"),
-    "old_alter_table": Removed((maria(until=(11, 3)),), "DEFAULT", "alter_algorithm"),
+    "old_alter_table": Removed((MY, maria(until=(11, 3))), "DEFAULT|OFF", "alter_algorithm"),
 }
 RENAMED = {"tx_isolation": "transaction_isolation", "tx_read_only": "transaction_read_only"}
 

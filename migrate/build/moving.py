@@ -90,7 +90,7 @@ class Move(Base):
         except ReplicationError:
             self._go_back()
             raise
-        for name in names:
+        for name in names[1:]:
             require_running(self.world, name)
 
     # --- who is concerned

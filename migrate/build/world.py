@@ -19,7 +19,7 @@ from understudy.migrate.rows import join_address, split_address
 from understudy.migrate.topology import Tree
 from understudy.migrate.words import Word
 
-POLL_S = 0.5
+POLL_S = 0.25
 
 
 class BuildError(UnderstudyError):

@@ -1,0 +1,374 @@
+"""A new tree is planned and built under an old one that is written to all the while; killed, wrong, broken, undone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from integration.operating import Operator
+from integration.trees import OLD, Node, Running, answering, follow, network, read_only, settled, started
+from support import COMMAND, wait_until
+from understudy.migrate import grants
+from understudy.migrate.journal import Entry, read
+from understudy.migrate.words import Word
+
+pytestmark = pytest.mark.integration
+
+BUILDER, PASSWORD = "builder", "it's `built`"
+REPLICATOR = "understudy-repl"
+
+
+class Writer:
+    """Somebody who writes to the old source all the time."""
+
+    def __init__(self, server: Running) -> None:
+        self._server = server
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._write, name="writer")
+        self.written = 0
+
+    def _write(self) -> None:
+        with self._server.sql() as session:
+            while not self._stop.wait(0.01):
+                session.execute("INSERT INTO shop.orders (total, note) VALUES (%s, %s)", self.written / 7, "é" * 40)
+                session.execute("UPDATE shop.orders SET total = total + 1 WHERE id = %s", self.written // 2 + 1)
+                self.written += 1
+
+    def __enter__(self) -> Writer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+class Site(NamedTuple):
+    """Servers by name, and an operator who may do what `grants` prints and no more."""
+
+    servers: Mapping[str, Running]
+    folder: Path
+    operator: Operator
+
+    def __getitem__(self, name: str) -> Running:
+        return self.servers[name]
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "understudy-state/migrate/journal.jsonl"
+
+    def plan(self) -> Any:
+        return self.operator.json("plan")
+
+    def build(self, *arguments: str) -> str:
+        told = self.operator.ask("build", *arguments)
+        assert told.code == 0, told
+        return told.out
+
+    def entries(self) -> tuple[Entry, ...]:
+        return read(self.journal).entries
+
+    def background(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [COMMAND, "migrate", "build", "--execute", *arguments, "-c", self.operator.file],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+
+
+@contextmanager
+def site(folder: Path, *nodes: Node, new: tuple[str, ...]) -> Iterator[Site]:
+    """The servers, replicating; the old root has a table, all have the builder."""
+    with ExitStack() as stack:
+        net = stack.enter_context(network())
+        servers = started(stack, net, *nodes)
+        root = servers[nodes[0].name]
+        for node in nodes:
+            if node.under:
+                follow(servers[node.name], servers[node.under])
+        with root.sql() as session:
+            session.execute("CREATE DATABASE shop CHARACTER SET utf8mb4")
+            session.execute(
+                "CREATE TABLE shop.orders (id INT PRIMARY KEY AUTO_INCREMENT, total DECIMAL(10,2), note VARCHAR(200))"
+            )
+            session.execute("INSERT INTO shop.orders (total) VALUES (1), (2), (3)")
+            session.execute("GRANT SELECT ON shop.* TO app@'%' IDENTIFIED BY 'of the application'")
+        for name, server in servers.items():
+            if server.node.under:
+                settled(server)
+                read_only(server)
+            with server.sql() as session:
+                for statement in grants.statements(
+                    session.version, ("plan", "build"), BUILDER, password=PASSWORD, new=name in new
+                ):
+                    session.execute(statement)
+        more = "\n".join(
+            [
+                "[migrate.target]",
+                f'new_source = "{servers[new[0]].address}"',
+                f"new_replicas = {json.dumps([servers[name].address for name in new[1:]])}",
+                '[migrate.replication]\npassword_file = "replication"',
+            ]
+        )
+        (folder / "replication").write_text("of the replicas' own\n")
+        yield Site(servers, folder, Operator(folder, root.address, more, user=BUILDER, password=PASSWORD))
+
+
+@pytest.fixture(scope="module")
+def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """5.6 with two replicas, and two servers of 9.7 as they come."""
+    with site(
+        tmp_path_factory.mktemp("upgrade"),
+        Node("old-source", "mysql-5.6", options=OLD),
+        Node("old-replica-1", "mysql-5.6", "old-source", OLD),
+        Node("old-replica-2", "mysql-5.6", "old-source", OLD),
+        Node("new-source", "mysql-9.7"),
+        Node("new-replica", "mysql-9.7"),
+        new=("new-source", "new-replica"),
+    ) as made:
+        yield made
+
+
+def contents(server: Running) -> list[tuple[Any, ...]]:
+    with server.sql() as session:
+        return [tuple(row.values()) for row in session.rows("SELECT id, total, note FROM shop.orders ORDER BY id")]
+
+
+def equal(servers: list[Running]) -> None:
+    """All servers hold the same rows, once the writes have arrived."""
+    wanted = contents(servers[0])
+    for server in servers[1:]:
+        wait_until(lambda server=server: contents(server) == wanted, 20, f"{server.node.name} holds the same rows")
+
+
+def asked_of(server: Running) -> list[str]:
+    """All statements of the builder since the general log was turned on."""
+    with server.sql() as session:
+        rows = session.rows(
+            "SELECT CONVERT(argument USING utf8) AS said FROM mysql.general_log"
+            " WHERE user_host LIKE %s AND command_type = 'Query'",
+            f"{BUILDER}%",
+        )
+    return [str(row["said"]) for row in rows]
+
+
+KILLS = (
+    ("intent", "copy", ""),
+    ("note", "copy", "at"),
+    ("intent", "accounts", ""),
+    ("note", "attach", "replicator_created_on"),
+    ("note", "attach", "gtid_mode_before"),
+    ("note", "attach", "begun_at"),
+    ("intent", "catch-up", ""),
+)
+
+
+def killed_at(where: Site, event: str, kind: str, key: str) -> bool:
+    """Run the build until its journal has such an entry, and kill it there; False where it came to its end before."""
+    before = len(where.entries())
+
+    def is_there() -> bool:
+        return process.poll() is not None or any(
+            entry.event == event and f"-{kind}-" in entry.step and (not key or key in entry.detail)
+            for entry in where.entries()[before:]
+        )
+
+    with where.background() as process:
+        wait_until(is_there, 60, f"{event} of {kind} {key}")
+        process.kill()
+        said = process.communicate()[0]
+    assert process.returncode in (0, -9), said
+    return process.returncode == -9
+
+
+def test_a_tree_is_built_while_production_writes_killed_in_the_middle_of_every_kind_of_step(upgrade: Site) -> None:
+    planned = upgrade.plan()
+    under = planned["plan"]["under"]
+    with upgrade["old-source"].sql() as session:
+        session.execute("SET GLOBAL log_output = 'TABLE'")
+        session.execute("SET GLOBAL general_log = 1")
+    with Writer(upgrade["old-source"]) as writer:
+        shown = upgrade.build()
+        assert "dry run" in shown
+        assert not upgrade.journal.exists()
+        assert sum(killed_at(upgrade, *where) for where in KILLS) >= len(KILLS) - 2
+        upgrade.build("--execute")
+        assert writer.written > 50
+    equal(list(upgrade.servers.values()))
+    new, leaf = upgrade["new-source"], upgrade["new-replica"]
+    assert new.channels()[0].source == under
+    assert leaf.channels()[0].source == new.address
+    for server in (new, leaf):
+        with server.sql() as session:
+            assert session.value("SELECT @@GLOBAL.super_read_only") == 1
+            assert session.value("SELECT @@GLOBAL.gtid_mode") == "ON_PERMISSIVE"
+            assert session.rows("SELECT 1 FROM mysql.user WHERE user = 'app' AND account_locked = 'Y'")
+    assert "Nothing is left to be done" in upgrade.build()
+    writes = [
+        said for said in asked_of(upgrade["old-source"]) if not said.upper().startswith(("SELECT", "SHOW", "SET"))
+    ]
+    assert writes == [], "the old source was only read"
+    with upgrade["old-source"].sql() as session:
+        session.execute("SET GLOBAL general_log = 0")
+    hidden = (PASSWORD, "of the replicas' own", "of the application")
+    assert not any(secret in shown + upgrade.journal.read_text() for secret in hidden)
+
+
+def test_a_plan_whose_build_is_under_way_is_not_overwritten_and_all_is_undone_without_a_trace(upgrade: Site) -> None:
+    upgrade.build("--undo", "--to", "8", "--execute")
+    refused = upgrade.operator.ask("plan")
+    assert refused.code == 1
+    assert "this plan is being carried out: 8 of 10 steps are done" in refused.err
+    assert "undo: copy the data" in upgrade.build("--undo")
+    old = [upgrade[name] for name in ("old-source", "old-replica-1", "old-replica-2")]
+    before = [server.coordinates() for server in old]
+    upgrade.build("--undo", "--execute")
+    assert [server.coordinates() for server in old] == before, "nothing of ours is in a binary log"
+    assert all(channel.receiving and channel.applying for server in old[1:] for channel in server.channels())
+    for server in upgrade.servers.values():
+        with server.sql() as session:
+            assert not session.rows("SELECT 1 FROM mysql.user WHERE user = %s", REPLICATOR)
+    for name in ("new-source", "new-replica"):
+        with upgrade[name].sql() as session:
+            assert session.value("SELECT @@GLOBAL.gtid_mode") == "ON"
+            assert session.value("SELECT @@GLOBAL.read_only") == 0
+            assert not session.rows("SHOW DATABASES LIKE 'shop'")
+            assert not session.rows("SELECT 1 FROM mysql.user WHERE user = 'app'")
+        assert upgrade[name].channels() == ()
+
+
+def test_a_step_undone_alone_is_taken_again_from_where_replication_had_come(upgrade: Site) -> None:
+    upgrade.plan()
+    upgrade.build("--execute", "--until", "5")
+    with upgrade["old-source"].sql() as session:
+        session.execute("INSERT INTO shop.orders (note) VALUES ('applied before the undoing')")
+    equal([upgrade["old-source"], upgrade["new-source"]])
+    upgrade.build("--undo", "--to", "3", "--execute")
+    with upgrade["old-source"].sql() as session:
+        session.execute("INSERT INTO shop.orders (note) VALUES ('while nobody follows')")
+    upgrade.build("--execute", "--step", "4")
+    upgrade.build("--execute", "--step", "5")
+    equal([upgrade["old-source"], upgrade["new-source"]])
+    refused = upgrade.operator.ask("build", "--step", "9", "--execute")
+    assert "step 9 is not the next: the next is 6" in refused.err
+    upgrade.build("--undo", "--execute")
+
+
+def test_a_server_that_restarts_while_it_catches_up_is_waited_for(upgrade: Site) -> None:
+    upgrade.plan()
+    upgrade.build("--execute", "--until", "4")
+    new, old = upgrade["new-source"], upgrade["old-source"]
+    with new.sql() as holding:
+        holding.execute("LOCK TABLES shop.orders READ")
+        with old.sql() as session:
+            session.execute("INSERT INTO shop.orders (note) VALUES ('it can not be applied yet')")
+        wait_until(lambda: new.channels()[0].lag_s, 20, "it is behind")
+        with upgrade.background("--until", "5") as process:
+            wait_until(lambda: "catch-up" in upgrade.entries()[-1].step, 30, "it waits")
+            new.service.container.restart(timeout=10)
+            said = process.communicate(timeout=60)[0]
+    assert process.returncode == 0, said
+    wait_until(lambda: answering(new), 30, "it answers")
+    equal([old, new])
+    upgrade.build("--undo", "--execute")
+
+
+def test_what_stands_in_the_way_is_told_in_the_servers_own_words_and_mended_the_build_goes_on(upgrade: Site) -> None:
+    upgrade.plan()
+    new = upgrade["new-source"]
+    with new.sql() as session:  # the tree moves
+        session.execute("SET GLOBAL gtid_mode = 'ON_PERMISSIVE'")
+        moved = upgrade.operator.ask("build", "--execute")
+        assert (moved.code, "gtid_mode was ON, and now is ON_PERMISSIVE" in moved.err) == (1, True), moved
+        session.execute("SET GLOBAL gtid_mode = 'ON'")
+    with upgrade["new-replica"].sql() as session:  # an ID that another has
+        session.execute(f"SET GLOBAL server_id = {new.server_id}")
+        clash = upgrade.operator.ask("build", "--execute")
+        assert (clash.code, f"server_id {new.server_id}" in clash.err) == (1, True), clash
+        session.execute(f"SET GLOBAL server_id = {upgrade['new-replica'].server_id}")
+    with next(server for server in upgrade.servers.values() if server.address == _under(upgrade)).sql() as session:
+        session.execute("SET SESSION sql_log_bin = 0")
+        session.execute(f"GRANT REPLICATION SLAVE ON *.* TO '{REPLICATOR}'@'%' IDENTIFIED BY 'another'")
+        wrong = upgrade.operator.ask("build", "--execute", "--until", "4")
+        assert wrong.code == 1
+        assert "the receiver that follows" in wrong.err
+        assert "error 1045" in wrong.err
+        assert "password_file" in wrong.err
+        assert not new.channels()[0].applying, "nothing goes on behind one's back"
+        session.execute(f"DROP USER '{REPLICATOR}'@'%'")
+    upgrade.build("--execute", "--until", "4")
+    with new.sql() as session:  # writes of its own
+        session.execute("SET GLOBAL super_read_only = 0")
+        session.execute("SET SESSION sql_log_bin = 0")
+        session.execute("DROP TABLE shop.orders")
+    with upgrade["old-source"].sql() as session:
+        session.execute("INSERT INTO shop.orders (note) VALUES ('no table for it')")
+    broken = upgrade.operator.ask("build", "--execute")
+    assert broken.code == 1
+    assert "the applier that follows" in broken.err
+    assert "error 1146" in broken.err
+    assert "failed" in upgrade.operator.ask("journal").out
+    upgrade.build("--undo", "--execute")
+
+
+def _under(where: Site) -> str:
+    plan = json.loads((where.folder / "understudy-state/migrate/plan.json").read_text())
+    return str(plan["under"])
+
+
+def test_an_old_replica_that_is_broken_beforehand_is_not_built_upon(upgrade: Site) -> None:
+    replica = upgrade["old-replica-1"]
+    with replica.sql() as session:
+        session.execute(session.dialect.sql(Word.STOP_APPLIER))
+        file = upgrade.operator.file
+        before = file.read_text()
+        file.write_text(before.replace("[migrate.target]", f'[migrate.target]\nunder = "{replica.address}"'))
+        told = upgrade.operator.ask("plan")
+        file.write_text(before)
+        session.execute(session.dialect.sql(Word.START_APPLIER))
+    settled(replica)
+    assert told.code == 1
+    assert "its own replication is not running" in told.err
+
+
+def test_two_builds_at_once_are_one_too_many(upgrade: Site) -> None:
+    upgrade.plan()
+    before = len(upgrade.entries())
+    with upgrade.background() as first:
+        wait_until(lambda: len(upgrade.entries()) > before, 30, "it has begun")
+        second = upgrade.operator.ask("build", "--execute")
+        first.communicate(timeout=60)
+    assert second.code == 1
+    assert "held by process" in second.err
+    assert first.returncode == 0
+    upgrade.build("--undo", "--execute")
+
+
+def test_mariadb_is_built_from_10_5_to_11_8_in_json_and_follows_by_position(tmp_path: Path) -> None:
+    with site(
+        tmp_path,
+        Node("old-source", "mariadb-10.5", options=OLD),
+        Node("old-replica", "mariadb-10.5", "old-source", OLD),
+        Node("new-source", "mariadb-11.8", options=OLD),
+        new=("new-source",),
+    ) as maria:
+        maria.plan()
+        with Writer(maria["old-source"]):
+            lines = maria.build("--execute", "--json").splitlines()
+        events = [json.loads(line) for line in lines]
+        assert events[-1]["event"] == "ended"
+        assert {"step", "outcome", "begins", "says"} <= {event["event"] for event in events}
+        equal(list(maria.servers.values()))
+        channel = maria["new-source"].channels()[0]
+        assert channel.source == maria["old-replica"].address
+        assert not channel.uses_tls
+        with maria["new-source"].sql() as session:
+            assert session.value("SELECT @@GLOBAL.read_only") == 1
+        maria.build("--undo", "--execute")
+        assert maria["new-source"].channels() == ()

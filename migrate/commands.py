@@ -206,7 +206,14 @@ def _read_logs(settings: Migrate, tree: Tree, only: str, begin: datetime) -> lis
         raise UnderstudyError(f"no server's address contains {only!r}", "`understudy migrate status` shows them")
     servers = MySql(FromSettings(settings))
     with ThreadPoolExecutor(AT_ONCE, "log") as pool:
-        return list(pool.map(lambda address: logreader.read(servers, address, settings.error_logs, begin), addresses))
+        return list(
+            pool.map(
+                lambda address: logreader.read(
+                    servers, address, settings.error_logs, begin, tree.servers[address].unreachable
+                ),
+                addresses,
+            )
+        )
 
 
 def _show_log(entries: Iterator[errorlog.Entry]) -> None:

@@ -28,9 +28,16 @@ class Log(Struct, frozen=True):
     why_not: str = ""
 
 
-def read(servers: Servers, address: str, files: Mapping[str, str], since: datetime | None) -> Log:
-    """One server's log. `files` maps a pattern of its address to a file on this machine. Never raises for a server."""
+def read(
+    servers: Servers, address: str, files: Mapping[str, str], since: datetime | None, unreachable: str = ""
+) -> Log:
+    """One server's log. `files` maps a pattern of its address to a file on this machine. Never raises for a server.
+
+    `unreachable` says why it needn't be asked: it just didn't answer.
+    """
     file = _file_for(address, files)
+    if unreachable:
+        return _from_file(address, Path(file), 0) if file else Log(address, why_not=unreachable)
     try:
         with servers.open(address) as database:
             if file:

@@ -56,8 +56,10 @@ class Attach(Base):
             return [*said, *unseen(server)]
         for mode in self._modes():
             said += told(server, Statement(mine.sql(Word.GTID_MODE), (mode,)))
-        said += told(server, mine.sql(Word.STOP), mine.repoint(follow), mine.sql(Word.READ_ONLY), mine.sql(Word.START))
-        return said
+        said += told(server, mine.sql(Word.READ_ONLY), mine.sql(Word.STOP))
+        if self._by_gtid():
+            said += told(server, "SET GLOBAL gtid_purged = '<what the copy holds>'")
+        return [*said, *told(server, mine.repoint(follow), mine.sql(Word.START))]
 
     def is_done(self) -> bool:
         """Whether it follows the wanted source, both threads running."""
@@ -70,7 +72,7 @@ class Attach(Base):
     def check(self) -> None:
         """Its ID is its own, it follows nobody else, and what was written since the copy is still there to be had."""
         server, tree = self.step.server, self.world.tree
-        replicator.password(self.world)
+        replicator.password(self.world.settings.replication)
         self._require_own_id()
         source = tree.shape.sources.get(server, "")
         if source not in ("", self.step.under):
@@ -90,6 +92,7 @@ class Attach(Base):
             say(session, Word.READ_ONLY)
             if self._is_fresh(session):
                 say(session, Word.STOP)
+                self._tell_past(session)
                 self._place(session, follow)
             say(session, Word.START)
         try:
@@ -111,7 +114,8 @@ class Attach(Base):
         mine, theirs = (tree.servers.get(name) for name in (self.step.server, self.step.under))
         if mine is None or theirs is None or mine.version is None or not mine.version.is_mysql():
             return False
-        return theirs.gtid_mode == "ON" and mine.gtid_mode in ("ON", "ON_PERMISSIVE")
+        tells = self._at is None or bool(self._at.gtid)
+        return tells and theirs.gtid_mode == "ON" and mine.gtid_mode in ("ON", "ON_PERMISSIVE")
 
     def _follow(self, with_password: bool = True) -> Follow:
         """How the server is to follow. Asks the source whether it speaks a TLS that is still spoken."""
@@ -121,9 +125,18 @@ class Attach(Base):
             wants_key = session.version.is_mysql(8, 0, 4) and not tls
         host, port = self.world.name_among_servers(self.step.under)
         user = self.world.settings.replication.user
-        password = replicator.password(self.world) if with_password else Secret("hidden")
+        password = replicator.password(self.world.settings.replication) if with_password else Secret("hidden")
         at = Coordinates() if self._by_gtid() else self._at or Coordinates(FROM_COPY)
         return Follow(host, port, user, password, at.file, at.position, tls=tls, public_key=wants_key)
+
+    def _tell_past(self, session: Database) -> None:
+        """By GTID it asks for all that it does not know to have: so it is told what the copy holds."""
+        if not self._by_gtid() or self._at is None or not self._at.gtid:
+            return
+        missing = rows.text(session.value("SELECT GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed)", self._at.gtid))
+        if missing:
+            added = "+" if session.version.is_mysql(8) else ""  # MySQL 8.0, "gtid_purged": before, it must be empty
+            session.execute("SET GLOBAL gtid_purged = %s", added + missing)
 
     def _place(self, session: Database, follow: Follow) -> None:
         self.world.note(**{BEGUN_AT: {"file": follow.file, "position": follow.position}})
@@ -171,11 +184,11 @@ class Attach(Base):
 
     def _require_log(self, session: Database) -> None:
         """The log in which the copy's coordinates are must still be there; with GTID the source itself says so."""
-        if self._by_gtid():
-            return
         if self._at is None:
             hint = "undo up to its copy, and build again: understudy migrate build --undo --to N"
             raise BuildError(f"{self.step.server} holds no whole copy of {self.step.under}", hint)
+        if self._by_gtid():
+            return
         logs = [
             rows.text(rows.plain(one).get("log_name")) for one in session.rows(session.dialect.sql(Word.BINARY_LOGS))
         ]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from integration.breaking import broken, channel, counted, run, run_behind
+from integration.breaking import Pair, broken, caught_up, channel, counted, run, run_behind
 from integration.operating import Operator
 from integration.trees import NEW, OLD, Node, Running, settled, tree
 from support import wait_until
@@ -43,12 +46,15 @@ def has_rows(server: Running, number: int) -> bool:
 
 
 def operator(servers: dict[str, Running], folder: Path) -> Operator:
+    return operating(servers["old"], servers["new"], folder)
+
+
+def operating(old: Running, new: Running, folder: Path) -> Operator:
     (folder / "repl").write_text("repl's password\n")
     more = (
-        '[migrate.replication]\nuser = "repl"\npassword_file = "repl"\n'
-        f'[migrate.target]\nnew_source = "{servers["new"].address}"'
+        f'[migrate.replication]\nuser = "repl"\npassword_file = "repl"\n[migrate.target]\nnew_source = "{new.address}"'
     )
-    made = Operator(folder, servers["old"].address, more)
+    made = Operator(folder, old.address, more)
     text = made.file.read_text().replace(
         'tls = { verify = "none" }', 'tls = { verify = "none", minimum = "1.0" }\nlimits = "none"'
     )
@@ -117,3 +123,55 @@ def test_one_whose_source_is_broken_itself_is_not_copied_from_it(servers: dict[s
     settled(new)
     assert told.code == 1
     assert "own replication is broken" in told.err
+
+
+@pytest.mark.parametrize("kind", ["9.7 by GTID", "MariaDB by position"])
+def test_the_last_word_is_the_sources_whatever_the_flavour(kind: str, pairs: dict[str, Pair], tmp_path: Path) -> None:
+    source, replica = pair = pairs[kind]
+    run(source, "TRUNCATE TABLE b.t")
+    caught_up(*pair)
+    run_behind(replica, "INSERT INTO b.t VALUES (1, 'errant')")
+    run(source, "INSERT INTO b.t VALUES (1, 'x')")
+    broken(replica)
+    done = operating(source, replica, tmp_path).ask("rebuild", replica.address, "--reason", "x", "--execute")
+    assert done.code == 0, done
+    run(source, "INSERT INTO b.t VALUES (2, 'x')")
+    caught_up(*pair)
+    assert counted(replica, "SELECT COUNT(*) FROM b.t WHERE v = 'x'") == 2
+    assert counted(replica, "SELECT COUNT(*) FROM b.t") == 2
+
+
+@pytest.mark.parametrize("entries", [2, 6, 9, 14])
+def test_killed_anywhere_it_goes_on_where_it_was(servers: dict[str, Running], entries: int, tmp_path: Path) -> None:
+    leaf = servers["leaf"]
+    made = operator(servers, tmp_path)
+    rows = counted(servers["old"], "SELECT COUNT(*) FROM shop.t")
+    code = KILLED.format(
+        entries=entries, arguments=["rebuild", leaf.address, "--reason", "x", "--execute", "-c", str(made.file)]
+    )
+    killed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert killed.returncode == -signal.SIGKILL, killed
+    done = made.ask("rebuild", leaf.address, "--reason", "again", "--execute")
+    assert done.code == 0, done
+    settled(leaf)
+    assert has_rows(leaf, rows)
+    assert {"x", "again"} >= {entry["detail"].get("reason", "x") for entry in journal(tmp_path)}
+
+
+KILLED = """
+import os, signal
+from understudy.migrate import journal
+from understudy.migrate.commands import app
+write, left = journal.Journal.write, {entries}
+
+def counting(self, *arguments, **detail):
+    global left
+    entry = write(self, *arguments, **detail)
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return entry
+
+journal.Journal.write = counting
+app({arguments!r})
+"""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from understudy.migrate.sqltext import account
+from understudy.migrate.versions import Version
 
 
 class Account(Struct, frozen=True):
@@ -34,3 +35,9 @@ class Account(Struct, frozen=True):
     def holds(self, *privileges: str) -> bool:
         """Whether it has one of these privileges on everything."""
         return not self.grants.get("*.*", frozenset()).isdisjoint(privileges)
+
+    def passes_read_only(self, version: Version) -> bool:
+        """Whether it writes on a server that is read_only. MariaDB took that right out of SUPER in 10.11 (measured)."""
+        if version.is_mariadb(10, 11):
+            return self.holds("READ_ONLY ADMIN")
+        return self.holds("SUPER", "CONNECTION_ADMIN", "READ_ONLY ADMIN")

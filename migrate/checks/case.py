@@ -29,6 +29,14 @@ class Logged(Struct, frozen=True):
     times: int = 1
 
 
+class Disk(Struct, frozen=True):
+    """The disk that holds a server's data."""
+
+    path: str
+    total_bytes: int
+    free_bytes: int
+
+
 class Side(Struct, frozen=True):
     """One server, in depth. `variables` are its global ones, by name in lower case; `schema` is what it stores.
 
@@ -58,6 +66,7 @@ class Side(Struct, frozen=True):
     own_writes: int = 0
     heartbeat: float | None = None
     heartbeat_age_s: float | None = None
+    disk: Disk | None = None
     missing: tuple[str, ...] = ()
 
     def variable(self, *names: str) -> str:
@@ -84,6 +93,7 @@ class Wishes(Struct, frozen=True):
     transaction_s: float = 60.0
     clock_ms: float = 1000.0
     heartbeat_table: str = ""
+    disk_percent: float = 15.0
 
 
 class Case(Struct, frozen=True):

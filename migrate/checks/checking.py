@@ -79,7 +79,7 @@ def facts(settings: Migrate, target_version: str, tell: Tell) -> Case:
 
 def wishes(check: Check) -> Wishes:
     """What the settings ask for."""
-    return Wishes(check.rollback_hours, check.lag_s, check.transaction_s, check.clock_ms, check.heartbeat_table)
+    return msgspec.convert(check, Wishes, from_attributes=True)
 
 
 def head(made: Case) -> str:

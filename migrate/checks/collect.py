@@ -19,7 +19,7 @@ from understudy.migrate.checks.collect_activity import activity
 from understudy.migrate.checks.collect_binlog import sample
 from understudy.migrate.checks.collect_schema import schema
 from understudy.migrate.checks.granttables import GrantTables, accounts
-from understudy.migrate.checks.measure import clock, heartbeat
+from understudy.migrate.checks.measure import clock, disk, heartbeat
 from understudy.migrate.checks.rights import gaps
 from understudy.migrate.faults import PrivilegeError, ServerError
 from understudy.migrate.limits import Limits
@@ -102,6 +102,7 @@ def look(database: Database, clock_: Clock, wishes: Wishes, is_deep: bool = Fals
     newest, age_s = heartbeat(database, wishes.heartbeat_table, missing)
     side = replace(side, heartbeat=newest, heartbeat_age_s=age_s)
     if is_deep:
+        side = replace(side, disk=disk(database, side.variable("datadir")) if "disks" in plugins else None)
         side = _deep(database, clock_, side, missing)
     return replace(side, missing=tuple(missing))
 

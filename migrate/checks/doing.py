@@ -13,7 +13,6 @@ from understudy.migrate.sqltext import account, identifier
 SYSTEM = ("system user", "event_scheduler", "")
 DDL = ("ALTER", "CREATE", "DROP", "TRUNCATE", "RENAME", "OPTIMIZE", "REPAIR")
 LOCKED = ("metadata lock", "global read lock", "table flush", "backup lock", "commit lock")
-BYPASS = ("SUPER", "CONNECTION_ADMIN", "READ_ONLY ADMIN")
 
 
 def _who(one: Doing) -> str:
@@ -76,7 +75,7 @@ def _statements(case: Case) -> Iterator[Found]:
 
 def _sessions(case: Case) -> Iterator[Found]:
     for side in _both(case):
-        mighty = {one.user for one in side.accounts if one.holds(*BYPASS)}
+        mighty = {one.user for one in side.accounts if one.passes_read_only(side.version)}
         for one in _of_people(side):
             if one.user in mighty:
                 yield Found(side.address, f"{_who(one)} may write through read_only", str(one.id), (f"KILL {one.id};",))
@@ -157,7 +156,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "session-bypasses-read-only",
         Severity.WARNING,
-        "SUPER, CONNECTION_ADMIN and READ_ONLY ADMIN write through read_only: the fence does not hold them.",
+        "SUPER (on MariaDB before 10.11), CONNECTION_ADMIN and READ_ONLY ADMIN write on: the fence does not hold them.",
         _sessions,
     ),
     Rule(

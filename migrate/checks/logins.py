@@ -78,9 +78,10 @@ def _open(case: Case) -> Iterator[Found]:
 
 def _mighty(case: Case) -> Iterator[Found]:
     for one in _people(case.old.accounts):
-        if one.holds("SUPER") and one.host not in LOCAL:
-            mend = (f"REVOKE SUPER ON *.* FROM {one};",) if case.old.version.is_mysql() else ()
-            yield Found(case.old.address, "it has SUPER and may log in from elsewhere", str(one), mend)
+        if one.passes_read_only(case.old.version) and one.host not in LOCAL:
+            right = "READ_ONLY ADMIN" if case.old.version.is_mariadb(10, 11) else "SUPER"
+            mend = (f"REVOKE {right} ON *.* FROM {one};",)
+            yield Found(case.old.address, "it writes through read_only and may log in from elsewhere", str(one), mend)
 
 
 def _plugins(case: Case) -> Iterator[Found]:
@@ -179,9 +180,9 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("account-without-password", Severity.WARNING, "Anybody who reaches the server may use it.", _open),
     Rule(
-        "account-with-super",
+        "account-bypasses-read-only",
         Severity.WARNING,
-        "It writes through read_only, and only MySQL's super_read_only (5.7.8) stops it.",
+        "The fence does not hold it back; only MySQL's super_read_only (5.7.8) does.",
         _mighty,
     ),
     Rule("plugin-missing", Severity.ERROR, "Accounts that use the plugin can't log in on the new source.", _plugins),

@@ -1,10 +1,11 @@
-"""What is measured rather than read: how far a server's clock is from ours, how old its newest heartbeat is."""
+"""What is measured rather than read: a server's clock against ours, the age of its newest heartbeat, its disk."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 from understudy.errors import UnderstudyError
+from understudy.migrate.checks.case import Disk
 from understudy.migrate.faults import PrivilegeError, StatementError
 from understudy.migrate.ports import Clock, Database
 from understudy.migrate.rows import text
@@ -52,6 +53,16 @@ def heartbeat(database: Database, table: str, missing: list[str]) -> tuple[float
         return None, None
     newest = _seconds(row["newest"])
     return newest, min((_seconds(row["here"]) - newest, _seconds(row["utc"]) - newest), key=abs)
+
+
+def disk(database: Database, datadir: str) -> Disk | None:
+    """The disk beneath the data directory, as MariaDB's plugin disks tells it: to accounts with FILE alone."""
+    mounts = database.rows("SELECT Path, Total, Available FROM information_schema.DISKS")
+    beneath = [row for row in mounts if datadir.startswith(f"{text(row['Path']).rstrip('/')}/")]
+    if not beneath:
+        return None
+    nearest = max(beneath, key=lambda row: len(text(row["Path"])))
+    return Disk(text(nearest["Path"]), int(nearest["Total"]) * 1024, int(nearest["Available"]) * 1024)
 
 
 def _seconds(moment: object) -> float:

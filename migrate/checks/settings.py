@@ -205,6 +205,15 @@ def _semi_sync(case: Case) -> Iterator[Found]:
             yield Found(side.address, found, f"rpl_semi_sync_{name}_enabled", mend)
 
 
+def _disk(case: Case) -> Iterator[Found]:
+    for side in filter(None, (case.old, case.new)):
+        disk = side.disk
+        if disk and disk.free_bytes * 100 < case.wishes.disk_percent * disk.total_bytes:
+            percent = 100 * disk.free_bytes / disk.total_bytes
+            found = f"{disk.free_bytes / 1e9:.1f} GB ({percent:.0f} %) of its disk is free"
+            yield Found(side.address, found, disk.path)
+
+
 RULES: tuple[Rule, ...] = (
     Rule("log-bin-off", Severity.ERROR, "Nothing can follow a server that writes no binary log.", _log_bin),
     Rule(
@@ -284,6 +293,12 @@ RULES: tuple[Rule, ...] = (
         Severity.ERROR,
         "With gtid_mode=ON a replica applies no anonymous transaction, with OFF none that has a GTID.",
         _gtid_modes,
+    ),
+    Rule(
+        "disk-nearly-full",
+        Severity.WARNING,
+        "Binary logs kept for the way back, and copies, need room. Only MariaDB's plugin disks tells, to who has FILE.",
+        _disk,
     ),
     Rule(
         "semi-sync",

@@ -329,6 +329,10 @@ class Check(Section, frozen=True):
         int, Meta(ge=0, le=86_400, description="a transaction or statement older than this is found, in seconds")
     ] = 60
     clock_ms: Annotated[Milliseconds, Meta(description="clocks of servers further apart than this are found")] = 1_000
+    disk_percent: Annotated[
+        int,
+        Meta(ge=0, le=100, description="a disk with less free is found, where a server tells, in percent"),
+    ] = 15
     heartbeat_table: Annotated[
         str,
         Meta(

@@ -53,6 +53,7 @@ PLANTED: dict[str, Planted] = {
     "durability-relaxed": Planted("mariadb", "sync_binlog"),
     "gtid-mode-stops-replication": Planted("mysql", "writes anonymous transactions"),
     "semi-sync": Planted("mariadb", "commits wait for a replica"),
+    "disk-nearly-full": Planted("mariadb", "of its disk is free"),
     # channels
     "replication-stopped": Planted("mariadb", "does not run"),
     "replication-error": Planted("mysql", "replication from"),
@@ -83,7 +84,7 @@ PLANTED: dict[str, Planted] = {
     "sha256-password": Planted("mysql", "'sha'@'%'"),
     "anonymous-account": Planted("mysql", "''@'localhost'"),
     "account-without-password": Planted("mysql", "'root'@'127.0.0.1'"),
-    "account-with-super": Planted("mysql", "'root'@'%'"),
+    "account-bypasses-read-only": Planted("mysql", "'root'@'%'"),
     "plugin-missing": Planted("mariadb", "'edward'@'%'"),
     "installed-plugin-missing": Planted("mariadb", "ed25519"),
     "account-missing": Planted("mariadb", "'edward'@'%'"),
@@ -100,6 +101,6 @@ PLANTED: dict[str, Planted] = {
 }
 
 ABSENT: dict[str, str] = {
-    "account-with-super": "lonely to itself",
+    "account-bypasses-read-only": "lonely to itself",
     "reverse-unsupported": "lonely to itself",
 }

@@ -15,6 +15,7 @@ from understudy.configfile import load
 from understudy.migrate.build import telling
 from understudy.migrate.build.planning import open_plan
 from understudy.migrate.build.progress import Events, Lines, Progress, shown
+from understudy.migrate.build.replicator import password
 from understudy.migrate.build.runner import Deps, Runner, rehearse, rehearse_undo
 from understudy.migrate.build.state import digest, done_so_far, progressed
 from understudy.migrate.build.taking import RealActions
@@ -25,7 +26,7 @@ from understudy.migrate.journal import Journal, place, read
 from understudy.migrate.logins import FromSettings
 from understudy.migrate.mysql import MySql
 from understudy.migrate.plan import Plan
-from understudy.migrate.step import Step
+from understudy.migrate.step import Kind, Step
 
 
 class Wanted(Struct, frozen=True):
@@ -80,11 +81,19 @@ def _execute(wanted: Wanted, settings: Settings, plan: Plan) -> None:
         if journal.torn:
             progress.says(f"{journal.path}: {len(journal.torn)} line(s) were cut short when they were written")
         _require_next(wanted, plan, done_so_far(plan, progressed(journal.entries, digest(plan))))
+        if not wanted.undo:
+            _require_password(settings, plan)
         runner = Runner(plan, journal, _deps(wanted, settings, plan, progress, sys.stdout))
         if wanted.undo:
             _ended(progress, f"{runner.undo(wanted.to)} steps undone")
         else:
             _ended(progress, f"{runner.run(wanted.last)} steps taken")
+
+
+def _require_password(settings: Settings, plan: Plan) -> None:
+    """Better before hours of copying than after them."""
+    if any(step.kind is Kind.ATTACH for step in plan.steps):
+        password(settings.migrate.replication)
 
 
 def _ended(progress: Progress, text: str) -> None:

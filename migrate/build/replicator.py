@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from understudy.config import Replication
 from understudy.errors import SettingsError
 from understudy.migrate import rows
 from understudy.migrate.build.action import told
@@ -17,13 +18,13 @@ ANYWHERE = "%"
 CREATED_ON = "replicator_created_on"
 
 
-def password(world: World) -> Secret:
+def password(settings: Replication) -> Secret:
     """Its password. Raises SettingsError where the settings name none."""
-    found = read_password(world.settings.replication.password_file)
+    found = read_password(settings.password_file)
     if not found:
         raise SettingsError(
             "migrate.replication.password_file: nothing given; accepted: a file whose first line is the password of "
-            f"{world.settings.replication.user}, with which the new servers follow"
+            f"{settings.user}, with which the new servers follow"
         )
     return found
 
@@ -51,7 +52,7 @@ def ensure(world: World, on: str) -> None:
         world.note(**{CREATED_ON: on})
         with writing(session):
             if not is_half:
-                say(session, Word.CREATE_REPLICATOR, user, ANYWHERE, password(world))
+                say(session, Word.CREATE_REPLICATOR, user, ANYWHERE, password(world.settings.replication))
             say(session, Word.GRANT_REPLICATION, user, ANYWHERE)
 
 

@@ -372,3 +372,33 @@ def test_mariadb_is_built_from_10_5_to_11_8_in_json_and_follows_by_position(tmp_
             assert session.value("SELECT @@GLOBAL.read_only") == 1
         maria.build("--undo", "--execute")
         assert maria["new-source"].channels() == ()
+
+
+def test_a_tree_with_gtid_is_followed_by_auto_position_and_needs_the_replicas_password_beforehand(
+    tmp_path: Path,
+) -> None:
+    gtid = (*OLD, "--gtid-mode=ON", "--enforce-gtid-consistency=ON")
+    with site(
+        tmp_path,
+        Node("old-source", "mysql-5.6", options=gtid),
+        Node("old-replica", "mysql-5.6", "old-source", gtid),
+        Node("new-source", "mysql-9.7"),
+        new=("new-source",),
+    ) as tree:
+        tree.plan()
+        (tree.folder / "replication").rename(tree.folder / "elsewhere")
+        lacking = tree.operator.ask("build", "--execute")
+        assert (lacking.code, "password_file" in lacking.err) == (2, True), lacking
+        assert not any(entry.step for entry in tree.entries())
+        (tree.folder / "elsewhere").rename(tree.folder / "replication")
+        with Writer(tree["old-source"]):
+            tree.build("--execute")
+        equal(list(tree.servers.values()))
+        assert tree["new-source"].channels()[0].auto_position
+        with tree["new-source"].sql() as session:
+            assert session.value("SELECT @@GLOBAL.gtid_mode") == "ON"
+        tree.build("--undo", "--to", "3", "--execute")
+        with tree["old-source"].sql() as session:
+            session.execute("INSERT INTO shop.orders (note) VALUES ('while nobody follows')")
+        tree.build("--execute")
+        equal(list(tree.servers.values()))

@@ -171,7 +171,7 @@ TABLE: tuple[Row, ...] = (
         MY,
         (8, 0, 16),  # a definer may be an account that has SYSTEM_USER
         "DROP TABLE IF EXISTS mysql.understudy_build",
-        f"{_MAKING}, REFERENCES, SUPER, SYSTEM_USER",
+        f"{_MAKING}, REFERENCES, SUPER, SYSTEM_USER, SESSION_VARIABLES_ADMIN",
     ),
     Row(Word.COPY_TO, MARIA, (10, 0), "DROP TABLE IF EXISTS mysql.understudy_build", f"{_MAKING}, SUPER"),
     Row(

@@ -18,7 +18,7 @@ from understudy.migrate.build import accounts, mark, target
 from understudy.migrate.build.accounts import Account, Known, Translation
 from understudy.migrate.build.mark import Mark
 from understudy.migrate.build.progress import Progress
-from understudy.migrate.faults import StatementError
+from understudy.migrate.faults import ServerError, StatementError
 from understudy.migrate.ports import Database
 from understudy.migrate.rows import Row, text
 from understudy.migrate.sqltext import Secret, Statement, account, identifier
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 BUILT_IN = frozenset({"mysql_native_password", "unix_socket"})  # MariaDB has these without listing them as plugins
 NOT_THERE = frozenset({1146, 1305, 1054, 1133, 1049, 3523, 1144, 1221})
 NO_SUCH_GRANT = 1141
+MAY_NOT_PROXY = 1698
 
 
 class AccountError(UnderstudyError):
@@ -109,7 +110,10 @@ def _say_all(session: Database, made: list[Translation]) -> Iterator[str]:
             for statement in _in_order(one)[part]:
                 try:
                     session.execute(statement)
-                except StatementError as error:
+                except ServerError as error:
+                    if error.number == MAY_NOT_PROXY:
+                        yield f"{one.account.name} lacks a grant, as this account may not give it: {statement.shown()}"
+                        continue
                     if error.number not in NOT_THERE:
                         raise AccountError(f"{one.account.name}: {statement.shown()}: {error.message}") from error
                     yield f"{one.account.name} lacks a grant, as what it is on is not there: {statement.shown()}"

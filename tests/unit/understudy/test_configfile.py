@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
 
@@ -191,6 +191,7 @@ def told(raw: dict[str, Any]) -> str:
     return ""
 
 
+@settings(deadline=None)
 @given(path=st.sampled_from([path for path, _ in every_setting()] + ["stacks", "stacks.new", "proxy"]), value=VALUES)
 def test_whatever_is_given_is_taken_or_explained_in_a_line(path: str, value: object) -> None:
     message = told(with_(path, value))

@@ -1,4 +1,4 @@
-"""Rules about statements that the schema stores: in views, routines, triggers, events and columns' expressions. Pure."""
+"""Rules about statements that the schema stores: views, routines, triggers, events, expressions. Pure."""
 
 from __future__ import annotations
 
@@ -67,7 +67,11 @@ def _troubles(look: Callable[[list[Token], Case], Iterable[Trouble]]) -> Callabl
     def find(case: Case) -> Iterator[Found]:
         for path, cut in _texts(case):
             for trouble in look(cut, case):
-                mend = (f"Instead: {trouble.instead}" if trouble.instead else "Do without it before the new servers follow.",)
+                mend = (
+                    f"Instead: {trouble.instead}"
+                    if trouble.instead
+                    else "Do without it before the new servers follow.",
+                )
                 yield Found(case.old.address, trouble.what, path, mend)
 
     return find
@@ -107,7 +111,8 @@ def _full_group_by(case: Case) -> Iterator[Found]:
         if code.kind is Kind.VIEW and GROUPED.search(skeleton(cut)):  # the others keep the mode they were made under
             mend = (
                 "Group by every column that is selected outside of an aggregate, or wrap it in ANY_VALUE() or MIN();",
-                f"to see whether it is refused, on a new server: SELECT * FROM {identifier(code.schema, code.name)} LIMIT 0;",
+                f"to see whether it is refused, on a new server: SELECT * FROM"
+                f" {identifier(code.schema, code.name)} LIMIT 0;",
             )
             yield Found(
                 case.old.address, "a view with GROUP BY, and the old sql_mode lacks ONLY_FULL_GROUP_BY", code.path, mend

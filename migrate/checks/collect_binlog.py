@@ -1,8 +1,8 @@
 """A sample of what a server wrote lately, out of its binary logs, bounded in events, bytes and time.
 
-SHOW BINLOG EVENTS is asked in small pages, each from the position at which the one before ended: MySQL 5.6 holds the log's
-lock while it answers, which keeps commits waiting, and a position that begins no event is an error. So a file is read
-from its beginning, and the newest files first. Values are taken out at once: see `tokens.skeleton`.
+SHOW BINLOG EVENTS is asked in small pages, each from the position at which the one before ended: MySQL 5.6 holds the
+log's lock while it answers, which keeps commits waiting, and a position that begins no event is an error. So a file is
+read from its beginning, and the newest files first. Values are taken out at once: see `tokens.skeleton`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TEXT_BYTES = 65_536  # of one statement: what follows are a thousand rows of val
 
 
 class Bounds(Struct, frozen=True):
-    """How much is looked at: files, events in each, bytes of text and seconds in all, and how many findings are kept."""
+    """How much is looked at: files, events in each, bytes of text and seconds in all; how many statements are kept."""
 
     files: int = 4
     events: int = 5000
@@ -107,7 +107,7 @@ def _logged(file: str, position: int, kind: str, info: str, mode: str) -> Logged
 
 
 def _rows(file: str, position: int, info: str) -> Logged | None:
-    """Changed rows: "table_id: 70 (shop.orders)". The names are not quoted, so one with a dot in it is taken apart wrongly."""
+    """Changed rows: "table_id: 70 (shop.orders)". Names are not quoted, so a database with a dot in it is misread."""
     if match := ROWS_OF.search(info):
         schema, _, table = match[1].partition(".")
         return Logged(file, position, "", schema, ((schema, table),))

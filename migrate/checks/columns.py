@@ -157,7 +157,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "temporal-old-format",
         Severity.ERROR,
-        "Columns of the format before MySQL 5.6 stop an upgrade to 8.0 in place; MariaDB's of before 10.1 differ from MySQL's.",
+        "Columns of the format before MySQL 5.6 stop an upgrade to 8.0 in place; MariaDB's of before"
+        " 10.1 differ from MySQL's.",
         _each(_old_temporal, _to_mysql(8)),
     ),
     Rule(

@@ -1,8 +1,8 @@
 """Variables whose default changed or that were removed: the measured table. Pure.
 
-Defaults were measured on MySQL 5.6 and 9.7 and MariaDB 10.5, 10.11 and 11.8 as the servers themselves tell them, and are measured
-again by tests/integration/test_check_tables.py; the versions between are from "Server System Variables" and "What Is New" of MySQL's
-manual and from MariaDB's. Sizes that follow the machine, and paths, are left out.
+Defaults were measured on MySQL 5.6 and 9.7 and MariaDB 10.5, 10.11 and 11.8 as the servers themselves tell them, and
+are measured again by tests/integration/test_check_tables.py; the versions between are from "Server System Variables" and
+"What Is New" of MySQL's manual and from MariaDB's. Sizes that follow the machine, and paths, are left out.
 """
 
 from __future__ import annotations
@@ -75,13 +75,17 @@ DEFAULTS: tuple[Default, ...] = (
         "events run on the new source as well as on the old",
         (*_changed((8, 0, 3), "OFF", "ON"), (MARIA, "OFF")),
     ),
-    Default("local_infile", "LOAD DATA LOCAL is refused (error 3948)", (*_changed((8, 0, 2), "ON", "OFF"), (MARIA, "ON"))),
+    Default(
+        "local_infile", "LOAD DATA LOCAL is refused (error 3948)", (*_changed((8, 0, 2), "ON", "OFF"), (MARIA, "ON"))
+    ),
     Default(
         "max_allowed_packet",
         "larger statements and rows are refused, or pass where they did not",
         (*_changed((8, 0, 3), "4194304", "67108864"), (maria((10, 2, 4)), "16777216")),
     ),
-    Default("log_bin", "it takes disk space, and replicas can follow", ((my(until=(8, 0, 3)), "OFF"), (my((8, 0, 3)), "ON"))),
+    Default(
+        "log_bin", "it takes disk space, and replicas can follow", ((my(until=(8, 0, 3)), "OFF"), (my((8, 0, 3)), "ON"))
+    ),
     Default(
         "innodb_strict_mode",
         "CREATE TABLE with options that don't fit is an error",
@@ -97,28 +101,59 @@ DEFAULTS: tuple[Default, ...] = (
         "utf8 is three bytes only where UTF8_IS_UTF8MB3 is set",
         ((maria((10, 5), (10, 6, 1)), ""), (maria((10, 6, 1)), "UTF8_IS_UTF8MB3")),
     ),
-    Default("max_recursive_iterations", "deeper recursive queries end early", (
-        (maria((10, 2), (10, 6)), "4294967295"), (maria((10, 6)), "1000"),
-    )),
     Default(
-        "binlog_error_action", "a binary log that can't be written stops the server", _changed((5, 7, 7), "IGNORE_ERROR", "ABORT_SERVER")
+        "max_recursive_iterations",
+        "deeper recursive queries end early",
+        (
+            (maria((10, 2), (10, 6)), "4294967295"),
+            (maria((10, 6)), "1000"),
+        ),
+    ),
+    Default(
+        "binlog_error_action",
+        "a binary log that can't be written stops the server",
+        _changed((5, 7, 7), "IGNORE_ERROR", "ABORT_SERVER"),
     ),
     Default("sync_binlog", "each commit waits for the disk", (*_changed((5, 7, 7), "0", "1"), (MARIA, "0"))),
-    Default("innodb_io_capacity", "background writing is more or less eager", (*_changed((8, 4), "200", "10000"), (MARIA, "200"))),
-    Default("innodb_adaptive_hash_index", "point lookups cost more, or less", (
-        *_changed((8, 4), "ON", "OFF"), (maria(until=(10, 5)), "ON"), (maria((10, 5)), "OFF"),
-    )),
-    Default("eq_range_index_dive_limit", "plans of long IN lists change", (*_changed((5, 7, 4), "10", "200"), (maria((10, 4, 3)), "200"))),
-    Default("default_authentication_plugin", "new accounts get it; old clients can't use caching_sha2_password", (
-        (my((5, 7, 2), (8, 0, 4)), "mysql_native_password"), (my((8, 0, 4), (8, 4)), "caching_sha2_password"),
-    )),
-    Default("slave_net_timeout", "a dead source is noticed sooner", (
-        *_changed((5, 7, 7), "3600", "60"), (maria((10, 2, 4)), "60"),
-    )),
+    Default(
+        "innodb_io_capacity",
+        "background writing is more or less eager",
+        (*_changed((8, 4), "200", "10000"), (MARIA, "200")),
+    ),
+    Default(
+        "innodb_adaptive_hash_index",
+        "point lookups cost more, or less",
+        (
+            *_changed((8, 4), "ON", "OFF"),
+            (maria(until=(10, 5)), "ON"),
+            (maria((10, 5)), "OFF"),
+        ),
+    ),
+    Default(
+        "eq_range_index_dive_limit",
+        "plans of long IN lists change",
+        (*_changed((5, 7, 4), "10", "200"), (maria((10, 4, 3)), "200")),
+    ),
+    Default(
+        "default_authentication_plugin",
+        "new accounts get it; old clients can't use caching_sha2_password",
+        (
+            (my((5, 7, 2), (8, 0, 4)), "mysql_native_password"),
+            (my((8, 0, 4), (8, 4)), "caching_sha2_password"),
+        ),
+    ),
+    Default(
+        "slave_net_timeout",
+        "a dead source is noticed sooner",
+        (
+            *_changed((5, 7, 7), "3600", "60"),
+            (maria((10, 2, 4)), "60"),
+        ),
+    ),
     Default("slave_parallel_workers", "the applier works in parallel", (*_changed((8, 0, 27), "0", "4"),)),
     Default("gtid_mode", "an applier with it takes no anonymous transactions", _changed((9, 5), "OFF", "ON")),
     Default("enforce_gtid_consistency", "statements that GTIDs don't allow are refused", _changed((9, 5), "OFF", "ON")),
-)  # fmt: skip
+)
 
 
 class Removed(NamedTuple):

@@ -1,8 +1,8 @@
 """Functions that some versions have and others don't: the measured table. Pure.
 
-Measured by calling each on MySQL 5.6 and 9.7 and MariaDB 10.5, 10.11 and 11.8 (tests/integration/test_check_tables.py does so
-again); the versions between them are from "What Is New", "Features Removed" of MySQL's manual and from MariaDB's
-"Built-in Functions". What only the server itself may call is left out.
+Measured by calling each on MySQL 5.6 and 9.7 and MariaDB 10.5, 10.11 and 11.8, which
+tests/integration/test_check_tables.py does again; the versions between are from "What Is New" and "Features Removed" of
+MySQL's manual and from MariaDB's "Built-in Functions". What only the server itself may call is left out.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def _rows() -> Iterator[tuple[str, tuple[Span, ...]]]:
     yield (
         "BINLOG_GTID_POS BOUNDARY CHR COLUMN_ADD COLUMN_CHECK COLUMN_CREATE COLUMN_DELETE COLUMN_EXISTS COLUMN_GET"
         " COLUMN_JSON COLUMN_LIST DECODE_ORACLE ISRING JSON_COMPACT JSON_DETAILED JSON_EXISTS JSON_LOOSE JSON_QUERY"
-        " LASTVAL LENGTHB MASTER_GTID_WAIT MEDIAN NEXTVAL NVL NVL2 PERCENTILE_CONT PERCENTILE_DISC POINTONSURFACE SETVAL"
+        " LASTVAL LENGTHB MASTER_GTID_WAIT MEDIAN NEXTVAL NVL NVL2 PERCENTILE_CONT PERCENTILE_DISC"
+        " POINTONSURFACE SETVAL"
         " ST_BOUNDARY ST_ISRING ST_POINTONSURFACE ST_RELATE",
         (MARIA,),
     )
@@ -101,7 +102,7 @@ def instead(name: str) -> str:
 
 
 def lost(found: list[Token], target: Version, own: Set[str] = frozenset()) -> list[str]:
-    """The functions that a statement calls and the target doesn't have, each once; `own` are stored ones, in upper case."""
+    """Functions that a statement calls and the target doesn't have, each once; `own` are stored ones, in upper case."""
     calls = (word.text for word in words(found) if word.after == "(" and word.before not in NAMES_FOLLOW)
     return [
         name

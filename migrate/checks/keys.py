@@ -47,7 +47,8 @@ def _not_unique(case: Case) -> Iterator[Found]:
                     f"ALTER TABLE {identifier(parent.schema, parent.name)} ADD UNIQUE ({columns});",
                     "or on the new servers: SET GLOBAL restrict_fk_on_non_standard_key = OFF;",
                 )
-                found = f"the foreign key {key.name} refers to {parent.path} ({', '.join(key.parent_columns)}), which is not unique"
+                refers = f"{parent.path} ({', '.join(key.parent_columns)})"
+                found = f"the foreign key {key.name} refers to {refers}, which is not unique"
                 yield Found(case.old.address, found, table.path, mend)
 
 
@@ -100,7 +101,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "foreign-key-name-too-long",
         Severity.ERROR,
-        "Since MySQL 8.0 names have at most 64 characters; InnoDB gave longer ones to foreign keys of tables with long names.",
+        "Since MySQL 8.0 names have at most 64 characters; InnoDB gave longer ones to foreign keys"
+        " of tables with long names.",
         _long_names,
     ),
     Rule(

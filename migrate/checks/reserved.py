@@ -1,9 +1,9 @@
 """Words that are reserved in some versions and not in others: the measured table. Pure.
 
-Only these matter: a word that every version reserves is quoted already wherever it is a name. Which of 780 keywords are
-reserved was measured on MySQL 5.6 and 9.7 and MariaDB 10.5, 10.11 and 11.8, and is measured again by
-tests/integration/test_check_tables.py; in which version between them it changed is from "Keywords and Reserved Words" of the MySQL
-manual and "Reserved Words" of MariaDB's.
+Only these matter: a word that every version reserves is quoted already wherever it is a name. Which of the servers'
+keywords are reserved was measured on MySQL 5.6 and 9.7 and MariaDB 10.5, 10.11 and 11.8, and is measured again by
+tests/integration/test_check_tables.py; in which version between them it changed is from "Keywords and Reserved Words"
+of MySQL's manual and "Reserved Words" of MariaDB's.
 """
 
 from __future__ import annotations

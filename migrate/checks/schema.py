@@ -1,7 +1,7 @@
 """What a server stores, as far as rules look at it. Pure data.
 
-Ten thousand tables are two hundred thousand columns, so these are without a garbage collector's header, repeated texts are
-one object (see `collect_schema`), and what no rule reads is not kept.
+Ten thousand tables are two hundred thousand columns: these are without a garbage collector's header, texts that repeat
+are one object (see `collect_schema`), and what no rule reads is not kept.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Kind(StrEnum):
 class Column(Struct, frozen=True, gc=False):
     """A column. `type` is as the server writes it: "int(10) unsigned", "enum('a','b')".
 
-    `default` is a value, or an expression where the server says so; None is no default, or NULL. `expression` is that of a
-    generated column.
+    `default` is a value, or an expression where the server says so; None is no default, or NULL. `expression` is that
+    of a generated column.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Column(Struct, frozen=True, gc=False):
 
 
 class Index(Struct, frozen=True):
-    """An index. `prefixes` has a length in characters, or None, for each of `columns`; an expression's name is empty."""
+    """An index. `prefixes` has a length in characters, or None, for each of `columns`; an expression has no name."""
 
     name: str
     unique: bool
@@ -110,7 +110,7 @@ class Table(Struct, frozen=True):
 class Code(Struct, frozen=True):
     """A view, routine, trigger or event. `text` is None where the server would not show it.
 
-    `where` is the table of a trigger; `trouble` is why a view can't be used; `names` are of parameters and a view's columns.
+    `where` is the table of a trigger; `trouble` is why a view can't be used; `names` are those of parameters.
     """
 
     kind: Kind

@@ -1,11 +1,11 @@
 """SQL cut into tokens as MySQL and MariaDB cut it, so that a word in a string or a comment is no word. Pure.
 
-Three things make these dialects their own (MySQL manual, "Comments", "String Literals", "Server SQL Modes"): a comment that
-begins with an exclamation mark and a version is code for servers of at least that version; a backslash escapes within
-strings unless NO_BACKSLASH_ESCAPES; double quotes are strings unless ANSI_QUOTES. sqlglot and sqlparse know neither
-the modes nor the versions, and sqlglot raises where a string isn't closed, which a statement cut short by a bound never
-is. So this is our own: one regular expression, which always matches something, so that the tokens' texts, joined, are
-the text that came.
+Three things make these dialects their own (MySQL manual, "Comments", "String Literals", "Server SQL Modes"): a comment
+that begins with an exclamation mark and a version is code for servers of at least that version; a backslash escapes
+within strings unless NO_BACKSLASH_ESCAPES; double quotes are strings unless ANSI_QUOTES. sqlparse takes every versioned
+comment for a comment, sqlglot too, and it raises where a string isn't closed, as in a statement that a bound cut short;
+neither knows the modes. So this is our own: one regular expression, which always matches something, so that the tokens'
+texts, joined, are the text that came.
 
 `skeleton` is a statement without its values: what is compared with patterns and what may be shown, since neither
 passwords nor data are in it.
@@ -128,7 +128,7 @@ def code(found: list[Token]) -> list[Token]:
 
 
 def skeleton(found: list[Token]) -> str:
-    """The statement on one line without its values: strings are '', quoted names `_`, numbers 0, each apart from others.
+    """The statement on one line without its values: strings are '', quoted names `_`, numbers 0, each token apart.
 
     A list of values is told once: "VALUES ( 0 , '' )" may stand for a thousand rows.
     """

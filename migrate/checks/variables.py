@@ -1,4 +1,4 @@
-"""Rules about variables between exactly these two versions: what is gone, and what another default would change. Pure."""
+"""Rules about variables between exactly these two versions: what is gone, what has another default. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ HAS_A_RULE = listed(  # of its own, for a new source that is there
     "sql_mode character_set_server collation_server max_allowed_packet binlog_format sync_binlog gtid_mode log_bin"
 )
 GRAVE = listed(
-    "sql_mode character_set_server collation_server explicit_defaults_for_timestamp innodb_autoinc_lock_mode event_scheduler"
+    "sql_mode character_set_server collation_server explicit_defaults_for_timestamp"
+    " innodb_autoinc_lock_mode event_scheduler"
     " innodb_snapshot_isolation max_allowed_packet"
 )
 ALIKE = listed(  # what an application notices, and should be the same on both sides
@@ -92,7 +93,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "variable-removed",
         Severity.WARNING,
-        "It was set to something, so somebody wanted it; a server with an unknown variable in its configuration doesn't start.",
+        "It was set to something, so somebody wanted it; a server with an unknown variable in its"
+        " configuration doesn't start.",
         _removed,
     ),
     Rule("default-changed", Severity.NOTE, "Its default is another one in the new version.", _changed),

@@ -64,7 +64,11 @@ def _troubles(look: Callable[[list[Token], Case], Iterable[Trouble]]) -> Callabl
     def find(case: Case) -> Iterator[Found]:
         for logged, cut in _statements(case):
             for trouble in look(cut, case):
-                mend = (f"Instead: {trouble.instead}" if trouble.instead else "Do without it before the new servers follow.",)
+                mend = (
+                    f"Instead: {trouble.instead}"
+                    if trouble.instead
+                    else "Do without it before the new servers follow.",
+                )
                 yield _found(case, logged, trouble.what, mend)
 
     return find
@@ -172,7 +176,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "logged-create-select",
         Severity.WARNING,
-        "With enforce_gtid_consistency it is refused before MySQL 8.0.21 (error 1786); logged as a statement, its rows may differ.",
+        "With enforce_gtid_consistency it is refused before MySQL 8.0.21 (error 1786); logged as a"
+        " statement, its rows may differ.",
         _matching(
             CREATE_SELECT,
             "CREATE TABLE … SELECT",
@@ -183,13 +188,15 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "logged-temporary-table",
         Severity.WARNING,
-        "With enforce_gtid_consistency temporary tables can't be made within a transaction of logged statements (error 1787).",
+        "With enforce_gtid_consistency temporary tables can't be made within a transaction of logged"
+        " statements (error 1787).",
         _matching(TEMPORARY, "a temporary table", ("SET GLOBAL binlog_format = 'ROW';",), _with_gtid),
     ),
     Rule(
         "logged-check",
         Severity.WARNING,
-        "CHECK was read and forgotten before MySQL 8.0.16 and MariaDB 10.2.1; there it refuses rows, and the applier stops.",
+        "CHECK was read and forgotten before MySQL 8.0.16 and MariaDB 10.2.1; there it refuses rows,"
+        " and the applier stops.",
         _matching(CHECKED, "a CHECK constraint", ("Leave it out until the cutover.",), _enforces_checks),
     ),
     Rule(

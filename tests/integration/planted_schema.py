@@ -63,18 +63,22 @@ FAULTY_5_6 = (
     "CREATE TABLE parent (id INT PRIMARY KEY, x INT, KEY (x)) ENGINE=InnoDB",
     "CREATE TABLE short (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES parent (id)) ENGINE=InnoDB",
     f"RENAME TABLE short TO {LONG}",  # its foreign key is renamed with it
-    "CREATE TABLE child (id INT PRIMARY KEY, x INT, CONSTRAINT loose FOREIGN KEY (x) REFERENCES parent (x)) ENGINE=InnoDB",
+    "CREATE TABLE child (id INT PRIMARY KEY, x INT, CONSTRAINT loose FOREIGN KEY (x) REFERENCES"
+    " parent (x)) ENGINE=InnoDB",
     "CREATE TABLE twice (id INT PRIMARY KEY, a INT, KEY one (a), KEY two (a)) ENGINE=InnoDB",
-    "CREATE TABLE numbers (f FLOAT NOT NULL AUTO_INCREMENT PRIMARY KEY, m FLOAT(7,2), u DOUBLE UNSIGNED, z INT ZEROFILL)"
+    "CREATE TABLE numbers (f FLOAT NOT NULL AUTO_INCREMENT PRIMARY KEY, m FLOAT(7,2), u DOUBLE"
+    " UNSIGNED, z INT ZEROFILL)"
     " ENGINE=InnoDB",
     f"CREATE TABLE choices (id INT PRIMARY KEY, e ENUM('a,b', '{'x' * 300}')) ENGINE=InnoDB",
-    "CREATE TABLE times (id INT PRIMARY KEY, d DATETIME NOT NULL DEFAULT '0000-00-00 00:00:00', n DATE DEFAULT '2020-00-01',"
+    "CREATE TABLE times (id INT PRIMARY KEY, d DATETIME NOT NULL DEFAULT '0000-00-00 00:00:00', n"
+    " DATE DEFAULT '2020-00-01',"
     " t TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP) ENGINE=InnoDB",
     "CREATE TABLE `rank` (id INT PRIMARY KEY, `groups` INT, `$price` INT, KEY `lead` (`groups`)) ENGINE=InnoDB",
     "CREATE PROCEDURE calls(IN cube INT) SELECT MD5('x'), GeomFromText('POINT(1 1)')",
     "CREATE PROCEDURE speaks() SELECT SQL_CACHE id FROM parent GROUP BY x DESC",
     "CREATE PROCEDURE sets() BEGIN SET SESSION tx_isolation = 'READ-COMMITTED'; SELECT @@query_cache_size; END",
-    "CREATE FUNCTION names() RETURNS INT DETERMINISTIC RETURN (SELECT groups FROM faulty.rank WHERE faulty.rank.groups = 1)",
+    "CREATE FUNCTION names() RETURNS INT DETERMINISTIC RETURN (SELECT groups FROM faulty.rank WHERE"
+    " faulty.rank.groups = 1)",
     "CREATE PROCEDURE modes() SET SESSION sql_mode = 'NO_AUTO_CREATE_USER,ANSI_QUOTES'",
     "CREATE VIEW grouped AS SELECT id, x FROM parent GROUP BY x",
     "CREATE TABLE gone (id INT PRIMARY KEY) ENGINE=InnoDB",
@@ -96,10 +100,13 @@ FINE_5_6 = (
     "USE `fi``ne 'ü%s\"`",
     'CREATE TABLE `a "t`` \'ü%s` (`i``d` INT PRIMARY KEY, `%` INT, KEY `k``"` (`%`)) ENGINE=InnoDB',
     "CREATE TABLE `a.b` (id INT NOT NULL, UNIQUE (id), t TEXT, FULLTEXT (t)) ENGINE=InnoDB",
-    "CREATE TABLE parted (id INT PRIMARY KEY) ENGINE=InnoDB PARTITION BY RANGE (id) (PARTITION `p'ü` VALUES LESS THAN MAXVALUE)",
-    "CREATE TABLE kid (id INT PRIMARY KEY, CONSTRAINT `it's` FOREIGN KEY (id) REFERENCES `a \"t`` 'ü%s` (`i``d`)) ENGINE=InnoDB",
+    "CREATE TABLE parted (id INT PRIMARY KEY) ENGINE=InnoDB PARTITION BY RANGE (id) (PARTITION `p'ü`"
+    " VALUES LESS THAN MAXVALUE)",
+    "CREATE TABLE kid (id INT PRIMARY KEY, CONSTRAINT `it's` FOREIGN KEY (id) REFERENCES `a \"t``"
+    " 'ü%s` (`i``d`)) ENGINE=InnoDB",
     'CREATE PROCEDURE `p``"`() BEGIN SELECT \'MD5(1) rank SQL_CACHE\', "GROUP BY a DESC"; /* PASSWORD(1) groups */'
-    " SELECT COUNT(*) FROM kid GROUP BY id ORDER BY id DESC; -- SELECT MD5(1)\n SELECT id AS `rank`, kid.id FROM kid; END",
+    " SELECT COUNT(*) FROM kid GROUP BY id ORDER BY id DESC; -- SELECT MD5(1)\n SELECT id AS `rank`,"
+    " kid.id FROM kid; END",
     "CREATE TRIGGER watch BEFORE INSERT ON kid FOR EACH ROW SET NEW.id = NEW.id + 1",
     "CREATE VIEW `vi'ew` AS SELECT `i``d` FROM `a \"t`` 'ü%s`",
 )
@@ -131,7 +138,8 @@ FAULTY_9_7 = (
     "CREATE TABLE vectors (id INT PRIMARY KEY, v VECTOR(3))",
     "CREATE VIEW plain AS SELECT id FROM documents",
     "CREATE PROCEDURE arrows() SELECT j->'$.a', REGEXP_LIKE('a', 'b'), ANY_VALUE(id) FROM documents",
-    "CREATE TABLE placed (id INT PRIMARY KEY, g POINT NOT NULL SRID 0, SPATIAL KEY (g), seen INT INVISIBLE, s INT AS (id) STORED)",
+    "CREATE TABLE placed (id INT PRIMARY KEY, g POINT NOT NULL SRID 0, SPATIAL KEY (g), seen INT"
+    " INVISIBLE, s INT AS (id) STORED)",
 )
 FAULTY_11_8 = (
     "CREATE DATABASE faulty CHARACTER SET latin1",

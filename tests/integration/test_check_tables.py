@@ -13,7 +13,7 @@ from understudy.migrate.checks.defaults import DEFAULTS, REMOVED, normal
 from understudy.migrate.checks.functions import FUNCTIONS
 from understudy.migrate.checks.names import DEFAULT_OF_UTF8MB4, knows_collation, plain
 from understudy.migrate.checks.reserved import RESERVED
-from understudy.migrate.checks.spans import holds
+from understudy.migrate.checks.spans import holds, listed
 from understudy.migrate.checks.tables import ENGINES
 from understudy.migrate.checks.tokens import skeleton, tokens
 from understudy.migrate.faults import LoginError, ServerError
@@ -23,9 +23,9 @@ pytestmark = pytest.mark.integration
 
 NOT_UNDERSTOOD = (1064, 1054, 1193, 1327)  # syntax; words that are taken for a column or a variable
 ARGUMENTS = ("", "1", "1,1", "1,1,1", "1,1,1,1", "'a','a','a','a','a'")
-SYNTAX_OF_THEIR_OWN = frozenset(
-    "COLUMN_GET GROUPING JSON_TABLE LASTVAL MEDIAN NEXTVAL PERCENTILE_CONT PERCENTILE_DISC SETVAL".split()
-)  # noqa: SIM905
+SYNTAX_OF_THEIR_OWN = listed(
+    "COLUMN_GET GROUPING JSON_TABLE LASTVAL MEDIAN NEXTVAL PERCENTILE_CONT PERCENTILE_DISC SETVAL"
+)
 BUILT_IN = ("InnoDB", "MyISAM", "MEMORY", "CSV", "MRG_MyISAM", "ARCHIVE", "BLACKHOLE", "Aria")
 
 

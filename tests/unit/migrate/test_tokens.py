@@ -12,7 +12,8 @@ from understudy.migrate.versions import Version
 V5_6, V9_7 = Version.parse("5.6.24"), Version.parse("9.7.4")
 MARIA = Version.parse("11.8.6-MariaDB")
 PIECES = st.sampled_from(
-    ["'", '"', "`", "\\", "/*", "*/", "/*!", "/*!50100 ", "/*M!100100 ", "--", "-- ", "#", "\n", " ", "\\N", "@", "@@", "x'",
+    ["'", '"', "`", "\\", "/*", "*/", "/*!", "/*!50100 ", "/*M!100100 ", "--", "-- ", "#", "\n", " ", "\\N", "@", "@@",
+     "x'",
      "0x", "1e5", ".", "a", "SELECT", "ü", "->>", ":=", "$", "%", "\0", "('", "),(", "1"]
 )  # fmt: skip
 SQL = st.one_of(st.text(), st.lists(PIECES, max_size=40).map("".join))

@@ -202,7 +202,7 @@ def test_a_channel_with_any_name_is_drawn_as_it_is(tmp_path: Path) -> None:
         replica = operator.json("status")["trees"][0]["replicas"][0]["server"]
         assert replica["channels"][0]["name"] == name
         with servers["b"].sql() as session:
-            session.execute(session.dialect.sql(Word.STOP))
+            session.execute(session.dialect.sql(Word.STOP, name))
         assert "stopped" in operator.ask("status").out
 
 

@@ -96,7 +96,8 @@ def give_accounts(session: Session, is_old: bool) -> None:
         if is_old:
             session.execute("CREATE USER shop@'%%' IDENTIFIED BY %s", PASSWORD)
             session.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON shop.* TO shop@'%'")
-    for statement in grants.statements(session.version, grants.USES, "understudy", password=PASSWORD.reveal()):
+    password, new = PASSWORD.reveal(), not is_old
+    for statement in grants.statements(session.version, grants.USES, "understudy", password=password, new=new):
         session.execute(statement)
 
 

@@ -20,6 +20,7 @@ def watch(
         bool, typer.Option("--all", help="Every replica, not only the new source and beneath.")
     ] = False,
     max_lag: Annotated[float, typer.Option(help="Seconds of lag from which on it is told.", min=0)] = 60.0,
+    max_stall: Annotated[float, typer.Option(help="Seconds without moving on, likewise.", min=0)] = 30.0,
     config: Config = DEFAULT,
     as_json: Json = False,
 ) -> None:
@@ -44,7 +45,7 @@ def watch(
         MySql(FromSettings(settings)),
         lambda: of_tree(see(settings), settings.target.new_source, everyone=everyone),
         SystemClock(),
-        Bounds(lag_s=max_lag),
+        Bounds(max_lag, max_stall),
     )
     while True:
         begun = time.monotonic()
@@ -91,7 +92,10 @@ def skip(
     order = Order(address, reason, expect, channel)
     skipping = Skipping(MySql(FromSettings(settings)), SystemClock(), order, watched(tree, address).sources)
     if not execute:
-        proposal = show.Proposal.of(skipping.fault(), reason, tree.shape.children(address))
+        given = [] if config == DEFAULT else ["--config", str(config)]
+        given += [] if channel is None else ["--channel", channel]
+        given += ["--even-old"] if even_old else []
+        proposal = show.Proposal.of(skipping.fault(), reason, tree.shape.children(address), given)
         print_json(proposal) if as_json else typer.echo("\n".join(show.proposal(proposal)))
         return
     if not expect:

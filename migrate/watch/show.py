@@ -67,7 +67,7 @@ def explanation(said: Explanation) -> Iterator[str]:
         yield f"  log        {'still there' if said.log_kept else 'no longer there'} on the source"
     yield f"  remedy     {REMEDIES[said.remedy]}"
     yield f"  do         {said.do}"
-    yield f"  source     {said.page}"
+    yield f"  see        {said.page}"
     yield from (f"  not known  {gap}" for gap in said.missing)
 
 
@@ -91,14 +91,15 @@ class Proposal(Struct, frozen=True):
     command: str
 
     @classmethod
-    def of(cls, fault: Fault, reason: str, children: Sequence[str]) -> Proposal:
-        """The proposal for a fault; `children` are the servers that follow this one. Raises SkipError."""
+    def of(cls, fault: Fault, reason: str, children: Sequence[str], options: Sequence[str] = ()) -> Proposal:
+        """The proposal for a fault; `children` are the servers that follow this one. Raises SkipError.
+
+        `options` are further ones that the command was given.
+        """
         require_known(fault)
         said = explain(fault)
-        command = (
-            f"understudy migrate skip {fault.server} --reason {shlex.quote(reason)}"
-            f" --expect {shlex.quote(fault.token)} --execute"
-        )
+        words = [fault.server, "--reason", reason, "--expect", fault.token, *options, "--execute"]
+        command = f"understudy migrate skip {shlex.join(words)}"
         return cls(
             said, tuple(one.shown() for one in statements(fault)), tuple(_follows(fault, said, children)), command
         )
@@ -110,7 +111,7 @@ def _follows(fault: Fault, said: Explanation, children: Sequence[str]) -> Iterat
     if said.remedy is not Remedy.SKIP:
         yield f"{fault.server} will lack what this transaction does; {COSTS}"
     if children:
-        yield f"{', '.join(children)} get it from here, so they will lack it too"
+        yield f"what follows it ({', '.join(children)}) has its data from here, and will lack it too"
     transaction = fault.transaction
     if transaction and not transaction.is_whole:
         yield "the transaction is longer than what was read of it: it holds more than is shown"

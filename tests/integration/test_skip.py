@@ -126,9 +126,9 @@ def test_one_is_left_out_however_often_it_is_ordered_and_the_next_is_told(twice_
 @pytest.mark.parametrize(
     ("twice_broken", "kill_after"),
     [
-        *(("5.6 to 9.7", number) for number in range(4)),
-        *(("9.7 by GTID", number) for number in range(7)),
-        *(("MariaDB by GTID", number) for number in range(4)),
+        *(("5.6 to 9.7", number) for number in range(4)),  # intent, stop, counter, start
+        *(("9.7 by GTID", number) for number in (0, 2, 4, 5)),  # intent, the GTID taken, committed, given back
+        *(("MariaDB by GTID", number) for number in (0, 2)),
     ],
     indirect=["twice_broken"],
 )
@@ -214,7 +214,8 @@ def test_after_an_error_among_several_workers_the_right_one_is_left_out_over_a_n
                 writer.join()
             session.execute(session.dialect.sql(Word.START_APPLIER, name))
         said = broken(pair.replica)
-        assert said.expect
+        named = Order(pair.replica.address, "x")
+        assert not Skipping(SERVERS, SystemClock(), named, {}).fault().is_next, "a counter now would leave out another"
         assert order(pair, said.expect, tmp_path / "journal").next_break is None
         caught_up(*pair)
         for one in tables:
@@ -234,7 +235,7 @@ def test_a_named_connection_of_mariadb_skips_its_own(tmp_path: Path) -> None:
         assert counted(pair.replica, "SELECT COUNT(*) FROM b.t") == 3
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS[:3])
 def test_the_least_account_watches_and_skips(kind: str, pairs: dict[str, Pair], tmp_path: Path) -> None:
     pair = pairs[kind]
     more = f'[migrate.target]\nnew_source = "{pair.replica.address}"'

@@ -386,3 +386,23 @@ def test_somebody_elses_writes_to_the_new_source_are_told(pairs: dict[str, Pair]
         finally:
             process.terminate()
             run(replica, "SET GLOBAL super_read_only = 1")
+
+
+def test_an_applier_that_waits_for_a_table_is_told_with_the_table(pairs: dict[str, Pair], tmp_path: Path) -> None:
+    source, replica = pairs["5.6 to 9.7"]
+    run(source, "CREATE TABLE IF NOT EXISTS b.keyless (a INT) ENGINE=InnoDB")
+    caught_up(source, replica)
+    out = tmp_path / "out"
+    options = ["--json", "--interval", "0.2", "--max-stall", "1", "-c", str(operator(pairs, tmp_path).file)]
+    with out.open("wb") as file, subprocess.Popen([COMMAND, "migrate", "watch", *options], stdout=file) as process:
+        try:
+            wait_until(lambda: told_of(out, "look"), 20, "a first look")
+            with replica.sql() as holding:
+                holding.execute("LOCK TABLES b.keyless READ")
+                run(source, ROW, "INSERT INTO b.keyless VALUES (1)")
+                wait_until(lambda: "applier-stalled" in str(told_of(out, "look")[-1]), 20, "it is told")
+                wait_until(lambda: "b.keyless, which has no primary key" in str(told_of(out, "look")[-1]), 20, "where")
+                holding.execute("UNLOCK TABLES")
+            wait_until(lambda: told_of(out, "look")[-1]["state"] == "ok", 20, "all is well again")
+        finally:
+            process.terminate()

@@ -41,7 +41,6 @@ SCHEMA = (
     Word.INDEXES,
     Word.FOREIGN_KEYS,
     Word.CHECKS,
-    Word.PARTITIONS,
     Word.VIEWS,
     Word.ROUTINES,
     Word.PARAMETERS,

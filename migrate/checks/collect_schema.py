@@ -86,7 +86,7 @@ class _Reader:
         """Every base table, with all that belongs to it; also remembers what is wrong with views."""
         base = list(self._base_tables())
         columns, indexes, keys = self._columns(), self._indexes(), self._foreign_keys()
-        checks, partitions = self._checks(), self._partitions()
+        checks = self._checks()
         for schema, name, engine, row_format, collation, options, kind, comment in base:
             key = (schema, name)
             yield Table(
@@ -102,7 +102,6 @@ class _Reader:
                 tuple(indexes.pop(key, ())),
                 tuple(keys.pop(key, ())),
                 tuple(checks.pop(key, ())),
-                tuple(partitions.pop(key, ())),
             )
 
     def code(self) -> Iterator[Code]:
@@ -176,15 +175,6 @@ class _Reader:
         found: dict[Key, list[Check]] = defaultdict(list)
         for schema, table, name, clause in self.ask(Word.CHECKS):
             found[schema, table].append(Check(name, clause))
-        return found
-
-    def _partitions(self) -> dict[Key, list[str]]:
-        found: dict[Key, list[str]] = defaultdict(list)
-        for schema, table, partition, sub in self.ask(Word.PARTITIONS):
-            if partition not in found[schema, table]:
-                found[schema, table].append(self._once(partition))
-            if sub:
-                found[schema, table].append(self._once(sub))
         return found
 
     def _once(self, text: str | None) -> str:

@@ -1,7 +1,7 @@
 """Variables whose default changed or that were removed: the measured table. Pure.
 
 Defaults were measured on MySQL 5.6 and 9.7 and MariaDB 10.5, 10.11 and 11.8 as the servers themselves tell them, and
-are measured again by tests/integration/test_check_tables.py; the versions between are from "Server System Variables" and
+are measured again by tests/integration/test_check_tables.py; the versions between are from "Server System Variables",
 "What Is New" of MySQL's manual and from MariaDB's. Sizes that follow the machine, and paths, are left out.
 """
 

@@ -90,7 +90,6 @@ class Table(Struct, frozen=True):
     indexes: tuple[Index, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     checks: tuple[Check, ...] = ()
-    partitions: tuple[str, ...] = ()  # names, and those of subpartitions
 
     @property
     def path(self) -> str:
@@ -98,13 +97,14 @@ class Table(Struct, frozen=True):
         return f"{self.schema}.{self.name}"
 
     @property
-    def primary(self) -> Index | None:
-        """The primary key."""
-        return next((index for index in self.indexes if index.name == "PRIMARY"), None)
+    def is_partitioned(self) -> bool:
+        """Whether it is in partitions; information_schema.PARTITIONS would open every table once more to say so."""
+        return "partitioned" in self.options.split()
 
-    def column(self, name: str) -> Column | None:
-        """The column of this name."""
-        return next((column for column in self.columns if column.name.lower() == name.lower()), None)
+    @property
+    def has_key(self) -> bool:
+        """Whether it has a primary key, or a unique one without NULL, by which a row is found."""
+        return any(index.unique and not index.nullable for index in self.indexes)
 
 
 class Code(Struct, frozen=True):

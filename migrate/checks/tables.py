@@ -63,7 +63,7 @@ def _without_key(case: Case) -> Iterator[Found]:
     for table in case.old.schema.tables:
         if table.kind == "SEQUENCE" or table.engine.lower() in ("", "csv", "blackhole", "federated", "mrg_myisam"):
             continue
-        if not any(index.unique and not index.nullable for index in table.indexes):
+        if not table.has_key:
             mend = (
                 "Make columns that identify a row its PRIMARY KEY; where there are none:",
                 _alter(table, "ADD COLUMN id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY FIRST"),
@@ -111,7 +111,7 @@ def _partitions(case: Case) -> Iterator[Found]:
     if not case.target.is_mysql(8) or case.old.version.is_mysql(8):
         return
     for table in case.old.schema.tables:
-        if table.partitions and table.engine.lower() not in NATIVE_PARTITIONS:
+        if table.is_partitioned and table.engine.lower() not in NATIVE_PARTITIONS:
             mend = (_alter(table, "ENGINE=InnoDB"), "or: " + _alter(table, "REMOVE PARTITIONING"))
             yield Found(case.old.address, f"it is partitioned, and its engine is {table.engine}", table.path, mend)
 

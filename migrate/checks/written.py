@@ -118,7 +118,7 @@ def _written(case: Case) -> Iterator[tuple[Table, Logged]]:
 
 def _without_key(case: Case) -> Iterator[Found]:
     for table, logged in _written(case):
-        if not any(index.unique and not index.nullable for index in table.indexes):
+        if not table.has_key:
             mend = (f"ALTER TABLE {identifier(table.schema, table.name)} ADD PRIMARY KEY (…);",)
             found = f"it has no primary key, and is written to ({logged.file}:{logged.position})"
             yield Found(case.old.address, found, table.path, mend)

@@ -117,12 +117,15 @@ class Skipping:
         """Started once more, it fails at the same transaction, and its position is exact."""
         database.execute(database.dialect.sql(Word.START_APPLIER, seen.channel.name))
         end = self._clock.monotonic_s() + OUTCOME_S
-        while (todo := decide(seen := self._seen(database), self._order.expect)) is Next.SETTLE:
+        while True:
+            seen = self._seen(database)
+            has_come = seen.fault is not None or seen.is_behind  # until then it applies what is before
+            if has_come and (todo := decide(seen, self._order.expect)) is not Next.SETTLE:
+                return seen, todo
             if self._clock.monotonic_s() > end:
                 hint = "look again without --execute: it may still be applying what comes before"
                 raise SkipError(f"the applier of {self._order.server} did not come to {self._order.expect}", hint)
             self._clock.sleep(0.2)
-        return seen, todo
 
     def _stopped(self, database: Database, fault: Fault) -> tuple[Seen, Next]:
         """With its applier stopped for sure, look once more: from here on nothing moves."""

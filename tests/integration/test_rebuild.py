@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from containers import ROOT_PASSWORD
 from integration.breaking import Pair, broken, caught_up, channel, counted, run, run_behind
+from integration.least import PASSWORD, USER, with_writes
 from integration.operating import Operator
 from integration.trees import NEW, OLD, Node, Running, settled, tree
 from support import wait_until
+from understudy.migrate import grants
 from understudy.migrate.watch.fault import failing
 
 pytestmark = pytest.mark.integration
@@ -49,12 +52,12 @@ def operator(servers: dict[str, Running], folder: Path) -> Operator:
     return operating(servers["old"], servers["new"], folder)
 
 
-def operating(old: Running, new: Running, folder: Path) -> Operator:
+def operating(old: Running, new: Running, folder: Path, user: str = "root", password: str = ROOT_PASSWORD) -> Operator:
     (folder / "repl").write_text("repl's password\n")
     more = (
         f'[migrate.replication]\nuser = "repl"\npassword_file = "repl"\n[migrate.target]\nnew_source = "{new.address}"'
     )
-    made = Operator(folder, old.address, more)
+    made = Operator(folder, old.address, more, user, password)
     text = made.file.read_text().replace(
         'tls = { verify = "none" }', 'tls = { verify = "none", minimum = "1.0" }\nlimits = "none"'
     )
@@ -112,6 +115,24 @@ def test_a_server_with_replicas_is_built_anew_with_them_or_not_at_all(
     run(servers["old"], "INSERT INTO shop.t VALUES (51, 'y')")
     wait_until(lambda: has_rows(leaf, before + 2), 30, "replication goes on down to the leaf")
     assert ask("watch", "--once").code == 0
+
+
+def test_the_least_account_builds_a_leaf_anew(servers: dict[str, Running], tmp_path: Path) -> None:
+    old, new, leaf = servers["old"], servers["new"], servers["leaf"]
+    with old.sql() as root:
+        for statement in grants.statements(root.version, ["rebuild"], USER, password=PASSWORD):
+            with_writes(old, statement)
+    for server in (new, leaf):
+        with server.sql() as root:
+            for statement in grants.statements(root.version, ["rebuild"], USER, password=PASSWORD, new=True):
+                with_writes(server, statement)
+    ask = operating(old, new, tmp_path, USER, PASSWORD).ask
+    done = ask("rebuild", leaf.address, "--reason", "x", "--execute")
+    for server in servers.values():
+        with_writes(server, f"DROP USER {USER}@'%'")
+    assert done.code == 0, done
+    assert "lacks a privilege" not in done.out + done.err
+    settled(leaf)
 
 
 def test_one_whose_source_is_broken_itself_is_not_copied_from_it(servers: dict[str, Running], tmp_path: Path) -> None:

@@ -23,14 +23,15 @@ from understudy.migrate.verify.options import Outcome, TableOutcome
 from understudy.migrate.verify.running import Asked, outcomes
 from understudy.migrate.words import Word
 
+PACE_S = 0.01
 _numbers = itertools.count()
 
 
 class Stage:
     """Two servers of which the new one follows the old one, and a fresh state directory for each run."""
 
-    def __init__(self, old: Running, new: Running, folder: Path) -> None:
-        self.old, self.new, self.folder = old, new, folder
+    def __init__(self, old: Running, new: Running, folder: Path, *between: Running) -> None:
+        self.old, self.new, self.folder, self.between = old, new, folder, between
 
     def operator(self, **verify: object) -> Operator:
         """With these settings under [migrate.verify]; a state directory of its own."""
@@ -48,11 +49,14 @@ class Stage:
 
     def settle(self) -> None:
         """Wait until the new side has applied all."""
-        at = self.old.coordinates()
-        with self.new.sql() as session:
-            applied = session.value(session.dialect.sql(Word.WAIT_POSITION), at.file, at.position, 60)
-        assert applied is not None
-        assert int(applied) >= 0
+        above = self.old
+        for server in (*self.between, self.new):
+            at = above.coordinates()
+            with server.sql() as session:
+                applied = session.value(session.dialect.sql(Word.WAIT_POSITION), at.file, at.position, 50)
+            assert applied is not None, server.channels()
+            assert int(applied) >= 0, server.channels()
+            above = server
 
     def write(self, *statements: str) -> None:
         """On the old side; the new one has it in the end."""
@@ -109,13 +113,13 @@ def told(findings: tuple[Finding, ...]) -> set[tuple[str, tuple[str, ...], tuple
 
 @contextmanager
 def writing(server: Running, statements: Iterator[str]) -> Iterator[list[Any]]:
-    """Write without a pause meanwhile; what has been written so far."""
+    """Write all the time meanwhile, no faster than a small replica applies; what has been written so far."""
     end, done = threading.Event(), list[Any]()
 
     def write() -> None:
         with server.sql() as session:
             for statement in statements:
-                if end.is_set():
+                if end.wait(PACE_S):
                     return
                 session.execute(statement)
                 done.append(statement)

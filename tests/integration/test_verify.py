@@ -1,0 +1,390 @@
+"""Two servers under continuous writes: equal says equal; what differs is found with its keys; nothing is written."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import signal
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from typing import Any
+
+import pytest
+
+from integration.operating import Operator
+from integration.test_grants import PASSWORD, USER, granted
+from integration.trees import NEW, OLD, Node, Running, tree
+from integration.verifying import Stage, compared, fresh, table, told, writing
+from support import COMMAND, wait_until
+from understudy.errors import UnderstudyError
+from understudy.migrate.faults import ServerError
+from understudy.migrate.sqltext import identifier
+from understudy.migrate.verify.options import Outcome, Result
+from understudy.migrate.words import Word
+
+pytestmark = pytest.mark.integration
+
+ROWS = 3_000
+
+
+@pytest.fixture(scope="module")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Stage]]:
+    """MySQL 5.6 -> 5.6 -> 9.7, so that positions are handed on, and MariaDB 10.5 -> 11.8."""
+    folder = tmp_path_factory.mktemp("verify")
+    row = ("--binlog-format=ROW",)
+    with tree(
+        Node("my-old", "mysql-5.6", options=(*OLD, *row)),
+        Node("my-middle", "mysql-5.6", "my-old", (*OLD, *row)),
+        Node("my-new", "mysql-9.7", "my-middle", NEW),
+        Node("maria-old", "mariadb-10.5", options=(*OLD, *row)),
+        Node("maria-new", "mariadb-11.8", "maria-old", OLD),
+    ) as servers:
+        yield {
+            "mysql": Stage(servers["my-old"], servers["my-new"], folder, servers["my-middle"]),
+            "mariadb": Stage(servers["maria-old"], servers["maria-new"], folder),
+        }
+
+
+@pytest.fixture(params=["mysql", "mariadb"])
+def stage(request: pytest.FixtureRequest, stages: dict[str, Stage]) -> Stage:
+    """Either."""
+    return stages[request.param]
+
+
+def counted(database: str, name: str = "t", rows: int = ROWS) -> Iterator[str]:
+    """A table as sysbench makes it."""
+    yield (
+        f"CREATE TABLE {database}.{name} (id INT PRIMARY KEY AUTO_INCREMENT, k INT NOT NULL, c CHAR(120) NOT NULL,"
+        " pad CHAR(60) NOT NULL, KEY (k)) ENGINE=InnoDB"
+    )
+    for start in range(1, rows + 1, 1000):
+        some = range(start, min(rows, start + 999) + 1)
+        values = ", ".join(f"({number}, {number % 97}, '{number:040}', '{number * 7:020}')" for number in some)
+        yield f"INSERT INTO {database}.{name} VALUES {values}"
+
+
+def test_rows_changed_missing_and_extra_on_either_side_are_found_with_their_keys_under_writes(stage: Stage) -> None:
+    database = fresh(stage)
+    stage.write(*counted(database), *counted(database, "fine"))
+    spared = f"{database}.t"
+    stage.spoil("new", f"UPDATE {spared} SET pad = CONCAT(LEFT(pad, 19), 'x') WHERE id = 7")
+    stage.spoil("old", f"UPDATE {spared} SET k = k + 1 WHERE id = 8")
+    stage.spoil("new", f"DELETE FROM {spared} WHERE id = 1500", f"INSERT INTO {spared} VALUES (9000000, 1, 'a', 'b')")
+    stage.spoil("old", f"DELETE FROM {spared} WHERE id = 2999", f"INSERT INTO {spared} VALUES (-5, 1, 'a', 'b')")
+    with writing(stage.old, updates(database)):
+        outcome = stage.verify(f"{database.strip('`')}.*")
+    assert outcome.result is Result.DIFFERENT
+    assert table(outcome, f"{database}.fine").result is Result.EQUAL
+    assert told(outcome.findings) == {
+        ("changed-row", ("7",), ("pad",)),
+        ("changed-row", ("8",), ("k",)),
+        ("missing-row", ("1500",), ()),
+        ("missing-row", ("-5",), ()),
+        ("extra-row", ("9000000",), ()),
+        ("extra-row", ("2999",), ()),
+    }
+
+
+def updates(database: str) -> Iterator[str]:
+    """Writes all over both tables, and to one row of each all the time."""
+    chance = random.Random(1)
+    for number in itertools.count():
+        name = ("t", "fine")[number % 2]
+        yield f"UPDATE {database}.{name} SET k = k + 1 WHERE id = {chance.randrange(100, 1400)}"
+        yield f"UPDATE {database}.{name} SET k = k + 1 WHERE id = 50"
+        yield f"INSERT INTO {database}.{name} (k, c, pad) VALUES ({number}, 'new', 'row')"
+        yield f"DELETE FROM {database}.{name} WHERE id = {3000 + number // 2}"
+
+
+def test_equal_under_writes_is_equal_and_reads_whole_tables(stage: Stage) -> None:
+    database = fresh(stage)
+    stage.write(*counted(database), *counted(database, "fine"))
+    with writing(stage.old, updates(database)):
+        outcome = stage.verify(f"{database.strip('`')}.*", chunk_ms=50)
+    assert outcome.result is Result.EQUAL, outcome
+    assert all(one.rows >= ROWS - 1000 for one in outcome.tables)
+    assert outcome.since
+
+
+KEYS = {
+    "composite": ("a INT, b VARCHAR(20), PRIMARY KEY (a, b)", ["(1, 'x''y')", "(1, 'x`\\\\')", "(2, '🎭')"]),
+    "text": ("a VARCHAR(50) PRIMARY KEY", ["('it''s')", "('a\\\\%s')", "('\\0')", "('猫')", "('')"]),
+    "bytes": ("a VARBINARY(20) PRIMARY KEY", ["(x'00')", "(x'0000')", "(x'FF27')", "('')"]),
+    "huge": ("a BIGINT UNSIGNED PRIMARY KEY", ["(0)", "(18446744073709551615)", "(9223372036854775808)"]),
+    "negative": ("a BIGINT PRIMARY KEY", ["(-9223372036854775808)", "(-1)", "(9223372036854775807)"]),
+    "decimal": ("a DECIMAL(20,4) PRIMARY KEY", ["(-1.5)", "(0)", "(1234567890123456.7891)"]),
+    "day": ("a DATE PRIMARY KEY", ["('0000-00-00')", "('2024-02-29')"]),
+    "stamp": ("a TIMESTAMP NOT NULL PRIMARY KEY", ["('2024-02-29 01:02:03')", "('2000-01-01 00:00:00')"]),
+    "unique": ("a INT NOT NULL, b INT, UNIQUE KEY `the ``key` (a)", ["(1, NULL)", "(2, 2)"]),
+    "choice": ("a ENUM('y','x'), b INT, PRIMARY KEY (a, b)", ["('x', 1)", "('y', 1)"]),
+    "latin": ("a VARCHAR(9) CHARACTER SET latin1 PRIMARY KEY", ["('é')", "('z')"]),
+}
+
+
+def test_a_change_is_found_whatever_the_key_is(stage: Stage) -> None:
+    database = fresh(stage, "it's `quoted` 猫")
+    statements = ["SET SESSION sql_mode = ''"]
+    for name, (definition, rows) in KEYS.items():
+        named = identifier(f"{name} `of` it's")
+        statements.append(f"CREATE TABLE {database}.{named} ({definition}, v INT DEFAULT 1)")
+        columns = "a, b" if " b " in definition else "a"
+        statements.append(f"INSERT INTO {database}.{named} ({columns}) VALUES {', '.join(rows)}")
+    stage.write(*statements)
+    everything = "it's `quoted` 猫*"
+    assert stage.verify(everything).result is Result.EQUAL
+    for name in KEYS:
+        named = f"{database}.{identifier(f'{name} `of` it' + chr(39) + 's')}"
+        assert stage.spoil("new", f"UPDATE {named} SET v = 2 ORDER BY a DESC LIMIT 1") == 1
+    outcome = stage.verify(everything)
+    assert {one.result for one in outcome.tables} == {Result.DIFFERENT}
+    assert [one.differing for one in outcome.tables if "choice" not in one.name] == [1] * (len(KEYS) - 1)
+    keys = {finding.name.split(".")[1].split(" ")[0]: finding.key for finding in outcome.findings}
+    assert keys["composite"] == {"a": "2", "b": "🎭"}
+    assert keys["huge"] == {"a": "18446744073709551615"}
+    assert keys["bytes"] == {"a": "0xFF27"}
+    assert keys["stamp"] == {"a": "2024-02-29 01:02:03"}
+    assert keys["latin"] == {"a": "é"} or keys["latin"] == {"a": "z"}
+
+
+def test_rows_without_a_key_are_counted_so_that_doubles_do_not_hide_one_another(stage: Stage) -> None:
+    database = fresh(stage)
+    rows = ", ".join(f"({number % 50}, 'x')" for number in range(3000))
+    stage.write(f"CREATE TABLE {database}.t (a INT, b VARCHAR(10))", f"INSERT INTO {database}.t VALUES {rows}")
+    only = f"{database.strip('`')}.t"
+    assert stage.verify(only).result is Result.EQUAL
+    stage.spoil("new", f"DELETE FROM {database}.t WHERE a = 3 LIMIT 2", f"UPDATE {database}.t SET b = 'y' WHERE a = 4")
+    outcome = stage.verify(only)
+    assert outcome.result is Result.DIFFERENT
+    assert sorted((finding.kind.value, finding.found) for finding in outcome.findings) == [
+        ("extra-row", "the old side has 0 such rows, the new side 60"),
+        ("missing-row", "the old side has 60 such rows, the new side 0"),
+        ("missing-row", "the old side has 60 such rows, the new side 58"),
+    ]
+
+
+def test_two_rows_that_swapped_a_value_do_not_cancel(stage: Stage) -> None:
+    database = fresh(stage)
+    stage.write(*counted(database, rows=2000))
+    stage.spoil(
+        "new",
+        f"UPDATE {database}.t a JOIN {database}.t b ON (a.id, b.id) IN ((10, 20), (20, 10)) SET a.pad = b.pad",
+        f"UPDATE {database}.t SET pad = '{10 * 7:020}' WHERE id = 20",
+        f"UPDATE {database}.t SET pad = '{20 * 7:020}' WHERE id = 10",
+    )
+    outcome = stage.verify(f"{database.strip('`')}.t")
+    assert told(outcome.findings) == {("changed-row", ("10",), ("pad",)), ("changed-row", ("20",), ("pad",))}
+
+
+def test_many_differences_are_listed_up_to_a_bound_and_the_rest_counted(stage: Stage) -> None:
+    database = fresh(stage)
+    stage.write(*counted(database))
+    stage.spoil("new", f"UPDATE {database}.t SET k = k + 1 WHERE id <= 700")
+    outcome = stage.verify(f"{database.strip('`')}.t", max_keys=10)
+    assert len(outcome.findings) == 10
+    assert table(outcome, f"{database}.t").differing == 700
+
+
+@contextmanager
+def stopped(server: Running) -> Iterator[None]:
+    """Its applier stands still inside."""
+    with server.sql() as session:
+        session.execute(session.dialect.sql(Word.STOP_APPLIER))
+        try:
+            yield
+        finally:
+            session.execute(session.dialect.sql(Word.START_APPLIER))
+
+
+def test_lag_is_no_finding(stage: Stage) -> None:
+    database = fresh(stage)
+    stage.write(*counted(database))
+    with ThreadPoolExecutor(1) as pool:
+        with stopped(stage.new):
+            with stage.old.sql() as session:
+                session.execute(f"UPDATE {database}.t SET k = 12345")
+            running = pool.submit(stage.verify, f"{database.strip('`')}.*")
+            wait_until(lambda: waiting(stage.new), 30, "verify waits for the new side")
+            assert not running.done()
+        assert running.result(60).result is Result.EQUAL
+
+
+def waiting(server: Running) -> bool:
+    """Whether somebody reads the replica's status over and over, as who waits does."""
+    with server.sql() as session:
+        return sum("POS_WAIT" in str(row["Info"]) or row["Command"] == "Sleep" for row in processes(session)) > 1
+
+
+def processes(session: Any) -> list[dict[str, Any]]:
+    return [row for row in session.rows("SHOW PROCESSLIST") if row["User"] == "root" and row["Id"] != session.id]
+
+
+def test_a_replica_that_stays_stopped_leaves_it_undecided_never_equal(stage: Stage) -> None:
+    database = fresh(stage)
+    stage.write(*counted(database, rows=10))
+    with stopped(stage.new):
+        outcome = stage.verify(f"{database.strip('`')}.*", stalled_s=1)
+    assert outcome.result is Result.UNDECIDED
+    assert outcome.why
+
+
+@contextmanager
+def locked(server: Running, name: str) -> Iterator[None]:
+    """A table that nobody can read inside: verify stands still before it, for as long as a test likes."""
+    with server.sql() as session:
+        session.execute(f"LOCK TABLES {name} WRITE")
+        yield
+        with suppress(ServerError):
+            session.execute("UNLOCK TABLES")
+
+
+def two_tables(stage: Stage) -> str:
+    """One large enough to come first, one to stop at; verify with one worker takes them in this order."""
+    database = fresh(stage)
+    stage.write(*counted(database, "a", 6000), *counted(database, "z", 2000))
+    with stage.old.sql() as session:
+        session.rows(f"ANALYZE TABLE {database}.a, {database}.z")
+    with stage.new.sql() as session:
+        session.rows(f"ANALYZE NO_WRITE_TO_BINLOG TABLE {database}.a, {database}.z")
+    return database
+
+
+def proved(operator: Operator, name: str) -> bool:
+    """Whether all of a table is proved, by a run's own state."""
+    for file in operator.file.parent.glob("state/migrate/verify/*.sqlite"):
+        with closing(sqlite3.connect(file)) as database, suppress(sqlite3.Error):
+            sql = "SELECT cut AND NOT EXISTS (SELECT * FROM open o WHERE o.name = t.name) FROM tables t WHERE name = ?"
+            return bool((database.execute(sql, (name.replace("`", ""),)).fetchone() or [0])[0])
+    return False
+
+
+def test_killed_in_the_middle_it_goes_on_and_reads_nothing_twice(stage: Stage) -> None:
+    database = two_tables(stage)
+    operator = stage.operator(workers=1)
+    options = ["-c", operator.file, "--data-only", "--json", "--table", f"{database.strip('`')}.*"]
+    command = [COMMAND, "migrate", "verify", *options]
+    with locked(stage.old, f"{database}.z"):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        try:
+            wait_until(lambda: proved(operator, f"{database}.a"), 40, "the first table is proved")
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done
+    (run,) = json.loads(done.stdout)["runs"]
+    assert run["resumed"]
+    assert run["rows"] == 2000, "of the first table nothing is read again"
+    assert [one["rows"] for one in run["tables"]] == [6000, 2000]
+
+
+def in_the_middle(stage: Stage, database: str, operator: Operator, do: Any) -> Outcome:
+    """A run in whose middle, when the first table is proved, something is done."""
+    with ThreadPoolExecutor(1) as pool:
+        with locked(stage.old, f"{database}.z"):
+            running = pool.submit(compared, operator, f"{database.strip('`')}.*")
+            wait_until(lambda: proved(operator, f"{database}.a"), 40, "the first table is proved")
+            do()
+        return running.result(60)
+
+
+def test_a_table_that_is_altered_meanwhile_is_read_again(stage: Stage) -> None:
+    database = two_tables(stage)
+
+    def alter() -> None:
+        with stage.old.sql() as session:
+            session.execute(f"ALTER TABLE {database}.a ADD COLUMN note VARCHAR(10) DEFAULT 'x'")
+        stage.settle()
+        stage.spoil("new", f"UPDATE {database}.a SET note = 'y' WHERE id = 77")
+
+    outcome = in_the_middle(stage, database, stage.operator(workers=1), alter)
+    assert told(outcome.findings) == {("changed-row", ("77",), ("note",))}
+
+
+def test_sessions_that_are_killed_are_opened_again(stage: Stage) -> None:
+    database = two_tables(stage)
+
+    def kill() -> None:
+        with stage.new.sql() as session:
+            for row in processes(session):
+                with suppress(ServerError):
+                    session.execute(f"KILL {row['Id']}")
+
+    outcome = in_the_middle(stage, database, stage.operator(workers=1), kill)
+    assert outcome.result is Result.EQUAL, outcome
+
+
+def test_nothing_is_written_to_the_old_side(stage: Stage) -> None:
+    database = fresh(stage)
+    stage.write(*counted(database))
+    stage.spoil("new", f"UPDATE {database}.t SET k = k + 1 WHERE id = 9")
+    before = stage.old.coordinates()
+    with stage.old.sql() as root:
+        root.execute("SET GLOBAL log_output = 'TABLE'")
+        root.execute("TRUNCATE mysql.general_log")
+        root.execute("SET GLOBAL general_log = 1")
+        try:
+            assert stage.verify(f"{database.strip('`')}.*").result is Result.DIFFERENT
+        finally:
+            root.execute("SET GLOBAL general_log = 0")
+        said = {
+            str(bytes(row["argument"]) if isinstance(row["argument"], bytes | bytearray) else row["argument"])
+            .removeprefix("b'").removeprefix('b"').split(" ")[0].upper()
+            for row in root.rows("SELECT argument FROM mysql.general_log WHERE command_type = 'Query'")
+        }  # fmt: skip
+        root.execute("TRUNCATE mysql.general_log")
+    assert said <= {"SELECT", "SHOW", "SET", "EXPLAIN"}, said
+    with stage.old.sql() as root:
+        events = root.rows(f"SHOW BINLOG EVENTS IN '{before.file}' FROM {before.position}")
+    assert not [event for event in events if "general_log" not in str(event["Info"])], events
+
+
+def test_the_least_account_compares_rows_and_definitions(stages: dict[str, Stage]) -> None:
+    for stage in stages.values():
+        database = fresh(stage)
+        stage.write(*counted(database, rows=100))
+        servers = {"old": stage.old, "new": stage.new}
+        with granted(servers, ("verify",)):
+            operator = stage.operator()
+            operator.password_file.write_text(f"{PASSWORD}\n")
+            operator.file.write_text(operator.file.read_text().replace('user = "root"', f'user = "{USER}"'))
+            told_ = operator.ask("verify", "--table", f"{database.strip('`')}.*", "--json")
+        assert "privilege" not in told_.err, told_
+        (run,) = json.loads(told_.out)["runs"]
+        assert [one["result"] for one in run["tables"]] == ["equal"], run
+        assert not run["why"], run
+
+
+def test_a_server_is_not_compared_with_itself(stage: Stage) -> None:
+    operator = stage.operator()
+    operator.file.write_text(operator.file.read_text().replace(stage.new.address, stage.old.address))
+    with pytest.raises(UnderstudyError, match="are one server"):
+        compared(operator, "*")
+
+
+def test_many_small_tables_are_compared_many_at_a_time_and_an_empty_schema_is_equal(stage: Stage) -> None:
+    database = fresh(stage)
+    assert stage.verify(f"{database.strip('`')}.*").result is Result.EQUAL
+    statements = [f"CREATE TABLE {database}.t{number} (id INT PRIMARY KEY)" for number in range(150)]
+    stage.write(*statements, f"INSERT INTO {database}.t149 VALUES (1)")
+    stage.spoil("new", f"INSERT INTO {database}.t17 VALUES (5)", f"DROP TABLE {database}.t18")
+    stage.spoil("old", f"DROP TABLE {database}.t19")
+    outcome = stage.verify(f"{database.strip('`')}.*")
+    assert told(outcome.findings) == {("extra-row", ("5",), ()), ("missing-table", (), ()), ("extra-table", (), ())}
+    assert len(outcome.tables) == 148
+
+
+def test_the_report_is_kept_as_evidence_with_the_servers_it_is_of(stages: dict[str, Stage]) -> None:
+    stage = stages["mysql"]
+    database = fresh(stage)
+    stage.write(*counted(database, rows=10))
+    operator = stage.operator()
+    told_ = operator.ask("verify", "--data-only", "--table", f"{database.strip('`')}.*")
+    assert (told_.code, "EQUAL" in told_.out) == (0, True), told_
+    report = json.loads((operator.file.parent / "state/migrate/verify/report.json").read_text())
+    (run,) = report["runs"]
+    assert run["old"]["identity"]["server_uuid"]
+    assert len(run["digest"]) == 64

@@ -71,7 +71,8 @@ def test_what_a_server_is_comes_out_the_same_on_both_flavours(
         servers = found(source)
         top, bottom = servers[source.address], servers[leaf.address]
         assert (top.server_id, top.read_only, top.log_bin, top.log_replica_updates) == (101, False, True, True)
-        assert (top.binlog_file, top.binlog_pos) == tuple(msgspec.structs.astuple(source.coordinates()))
+        at = source.coordinates()
+        assert (top.binlog_file, top.binlog_pos) == (at.file, at.position)
         assert (bottom.read_only, bottom.missing, bottom.channels[0].lag_s) == (True, (), 0.0)
         assert top.uptime_s > 0
 

@@ -6,6 +6,7 @@ position. That takes half as long as filling both, and nothing of it is in the b
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -144,7 +145,7 @@ def fill(server: Running, tables: list[Table]) -> None:
         session.execute(f"CREATE DATABASE {DATABASE} DEFAULT CHARACTER SET utf8mb4")
     with ThreadPoolExecutor(FILLING_AT_ONCE, "fill") as pool:
         list(pool.map(lambda table: _fill(server, table), tables))
-    print(f"{sum(table.rows for table in tables):,} rows after {time.monotonic() - begun:.0f} s")
+    print(f"{sum(table.rows for table in tables):,} rows after {time.monotonic() - begun:.0f} s", file=sys.stderr)
 
 
 def _fill(server: Running, table: Table) -> None:

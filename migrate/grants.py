@@ -106,8 +106,8 @@ def privileges(version: Version, commands: Iterable[str]) -> dict[str, list[str]
             raise UnderstudyError(f"{command}: no such command; accepted: {', '.join(USES)}")
         for word in USES[command]:
             if dialect.knows(word) and (privilege := dialect.privilege(word)):
-                names, _, where = privilege.partition(" ON ")
-                found.setdefault(where or "*.*", {}).update(dict.fromkeys(names.split(", ")))
+                listed, _, where = privilege.partition(" ON ")
+                found.setdefault(where or "*.*", {}).update(dict.fromkeys(listed.split(", ")))
         for name in ON_OLD.get(command, ()):
             found.setdefault("*.*", {})[name] = None
     everywhere = found.get("*.*", {})

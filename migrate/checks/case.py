@@ -17,8 +17,8 @@ from understudy.migrate.versions import Version
 class Logged(Struct, frozen=True):
     """What a sample of a server's binary log holds, and where: a statement without its values, or changed rows.
 
-    `text` is a `tokens.skeleton`, so no secrets are in it; empty where the event is of rows. `tables` are those that are
-    written to, as (schema, table). `times` tells how often the sample has the same.
+    `text` is a `tokens.skeleton`, so no secrets are in it; empty where the event is of rows. `tables` are those that
+    are written to, as (schema, table). `times` tells how often the sample has the same.
     """
 
     file: str
@@ -100,6 +100,7 @@ class Case(Struct, frozen=True):
     """From `old` to a server of `target` version. `new` is None where that server isn't there yet.
 
     `tree` is the whole tree as discovered; `others` are its further servers, by address, without their schemas.
+    `failed` says of servers that were seen why they then told nothing.
     """
 
     old: Side
@@ -109,6 +110,7 @@ class Case(Struct, frozen=True):
     new: Side | None = None
     others: Mapping[str, Side] = {}
     wishes: Wishes = Wishes()
+    failed: Mapping[str, str] = {}
 
     @property
     def sides(self) -> Iterator[Side]:

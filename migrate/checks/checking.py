@@ -73,8 +73,9 @@ def facts(settings: Migrate, target_version: str, tell: Tell) -> Case:
     new = tree[settings.target.new_source].address if settings.target.new_source in tree else ""
     target = targets.choose(tree, version, settings.target.new_source, settings.target.version, target_version)
     wanted = wishes(settings.check)
-    sides = collect(MySql(FromSettings(settings)), SystemClock(), tree, old, new, wanted, tell)
-    return case(sides, tree, old, new, target, limits_of(settings.limits), wanted)
+    sides, failed = collect(MySql(FromSettings(settings)), SystemClock(), tree, old, new, wanted, tell)
+    made = case(sides, tree, old, new, target, limits_of(settings.limits), wanted)
+    return msgspec.structs.replace(made, failed=failed)
 
 
 def wishes(check: Check) -> Wishes:

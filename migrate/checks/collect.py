@@ -46,8 +46,8 @@ Tell = Callable[[str], None]
 
 def collect(
     servers: Servers, clock: Clock, tree: Tree, old: str, new: str, wishes: Wishes, tell: Tell
-) -> dict[str, Side]:
-    """Every server of the tree that answers, by address; `old` and `new` with their schemas.
+) -> tuple[dict[str, Side], dict[str, str]]:
+    """Every server of the tree that answers, by address, `old` and `new` with their schemas; of the others, why not.
 
     `tell` is called with a sentence whenever a server is done. Raises ServerError where `old` doesn't answer.
     """
@@ -68,7 +68,8 @@ def collect(
         found = dict(zip(reached, pool.map(ask, reached), strict=True))
         sides = {address: side for address, side in found.items() if isinstance(side, Side)}
         later = dict(zip(sides, pool.map(lambda address: _gtids_later(servers, address), sides), strict=True))
-    return {address: replace(side, gtids_later=later[address]) for address, side in sides.items()}
+    failed = {address: error.what for address, error in found.items() if isinstance(error, ServerError)}
+    return {address: replace(side, gtids_later=later[address]) for address, side in sides.items()}, failed
 
 
 def case(

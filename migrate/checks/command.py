@@ -25,8 +25,9 @@ def check(
 ) -> None:
     """What would break in the new version, or in the move. Reads, and changes nothing.
 
-    Exit code: 0 when nothing was found but notes, 3 with warnings, 4 with errors; 1 when it could not be checked, 2 for
-    wrong settings. Findings that [[migrate.check.waivers]] cover are shown and don't count.
+    Exit code: 0 nothing but notes, 3 warnings, 4 errors; 1 it could not be checked, 2 wrong settings.
+
+    Findings that a waiver (migrate.check.waivers) covers are shown, and don't count.
     """
     from understudy.migrate.checks.checking import run, show_rules
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from understudy.errors import UnderstudyError
 from understudy.migrate.checks.case import Disk
 from understudy.migrate.faults import PrivilegeError, StatementError
 from understudy.migrate.ports import Clock, Database
@@ -45,13 +44,17 @@ def heartbeat(database: Database, table: str, missing: list[str]) -> tuple[float
     except PrivilegeError as error:
         missing.append(f"its heartbeat: {error.what}; GRANT SELECT ON {table} lets it")
         return None, None
-    except (StatementError, UnderstudyError) as error:
-        if isinstance(error, StatementError) and error.number in NO_SUCH_TABLE:
-            return None, None
-        raise
+    except StatementError as error:
+        if error.number not in NO_SUCH_TABLE:
+            missing.append(f"its heartbeat: {error.what}")
+        return None, None
     if row is None or row["newest"] is None:
         return None, None
-    newest = _seconds(row["newest"])
+    try:
+        newest = _seconds(row["newest"])
+    except ValueError:
+        missing.append(f"its heartbeat: {table}.ts holds no time")
+        return None, None
     return newest, min((_seconds(row["here"]) - newest, _seconds(row["utc"]) - newest), key=abs)
 
 

@@ -70,6 +70,12 @@ def _odd(*kinds: Odd) -> Callable[[Case], Iterator[Found]]:
     return find
 
 
+def _unseen(case: Case) -> Iterator[Found]:
+    yield from _odd(Odd.UNREACHABLE)(case)
+    for address, why in case.failed.items():
+        yield Found(address, f"it was there, and then told nothing: {why}")
+
+
 def _sentence(hint: str) -> str:
     return f"{hint[0].upper()}{hint[1:]}."
 
@@ -148,7 +154,7 @@ RULES: tuple[Rule, ...] = (
         "unreachable-server",
         Severity.WARNING,
         "What can't be seen can't be checked, and can't be fenced at the cutover.",
-        _odd(Odd.UNREACHABLE),
+        _unseen,
     ),
     Rule(
         "server-id-clash",

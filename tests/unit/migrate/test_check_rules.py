@@ -304,6 +304,12 @@ def test_clocks_are_compared_give_or_take_what_the_way_there_takes() -> None:
     assert late.found == "its clock is 1.5 s behind old:3306's"
 
 
+def test_a_server_that_fails_while_it_is_asked_is_told() -> None:
+    made = replace(case(side(OLD, "8.0.36"), None, "8.4.0"), failed={NEW: "no answer in time"})
+    (told,) = found(made, "unreachable-server")
+    assert (told.server, told.found) == (NEW, "it was there, and then told nothing: no answer in time")
+
+
 def test_without_a_new_source_no_rule_stumbles() -> None:
     for version, target in (("5.6.24", "9.7.0"), ("10.5.23-MariaDB", "11.8.0-MariaDB"), ("5.6.24", "11.8.0-MariaDB")):
         assert all(one.server for one in examine(case(side(OLD, version), None, target), OWN))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from typer.testing import CliRunner
 
 from understudy.config import Waiver
 from understudy.errors import SettingsError, UnderstudyError
 from understudy.migrate.checks.examine import chosen, exit_code, ordered
 from understudy.migrate.checks.finding import Finding, Rule, Severity
 from understudy.migrate.checks.waivers import apply, require_known
+from understudy.migrate.commands import app
 
 TODAY = date(2026, 11, 21)
 WAIVER = Waiver("slow-table", "Ada", TODAY, "it is dropped in May")
@@ -61,6 +63,12 @@ def test_the_gravest_come_first_and_waived_ones_last() -> None:
     given = [finding("b", Severity.NOTE), finding("slow-table"), finding("a", Severity.WARNING), finding("c")]
     shown = ordered(apply(given, [WAIVER], TODAY))
     assert [one.rule for one in shown] == ["c", "a", "b", "slow-table"]
+
+
+def test_help_names_every_exit_code() -> None:
+    told = " ".join(CliRunner().invoke(app, ["check", "--help"], env={"COLUMNS": "120"}).output.split())
+    assert "0 nothing but notes, 3 warnings, 4 errors; 1 it could not be checked, 2 wrong settings" in told
+    assert "(migrate.check.waivers) covers are shown, and don't count" in told
 
 
 def test_rules_are_chosen_by_id() -> None:

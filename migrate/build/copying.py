@@ -18,10 +18,12 @@ from understudy.errors import UnderstudyError
 from understudy.migrate.build import mark, target
 from understudy.migrate.build.mark import Mark
 from understudy.migrate.build.progress import Progress, sized
+from understudy.migrate.build.target import TargetError
 from understudy.migrate.logins import Logins
 from understudy.migrate.mysql import MySql
 from understudy.migrate.ports import Database, Servers
 from understudy.migrate.rows import Coordinates, number
+from understudy.migrate.words import Word
 
 
 class RoomError(UnderstudyError):
@@ -75,6 +77,11 @@ def copy(copying: Copying, progress: Progress) -> Coordinates:
         if found and found.finished and found.source == copying.under:
             progress.says(f"{copying.server} holds a copy of {copying.under} already")
             return found.at
+        if found and found.finished:
+            raise TargetError(
+                f"{copying.server} holds a copy of {found.source}, not of {copying.under}",
+                "undo what was built before with `understudy migrate build`, or go on with the plan that it belongs to",
+            )
         if (at := _cloned(copying, session)) is not None:
             return _finish(copying, session, at, found)
         needed = room(copying)
@@ -133,6 +140,15 @@ def wipe(copying: Copying) -> None:
         if found is not None:
             closed = target.open_to_us(session) or found.super_read_only
             target.drop(session, replace(found, super_read_only=closed))
+
+
+def forget(copying: Copying) -> None:
+    """Drop the mark, once what was built is in use: from then on `wipe` drops nothing there."""
+    with target.kept(copying.servers, copying.server) as session:
+        closed = target.open_to_us(session)
+        mark.erase(session)
+        if closed:
+            session.execute(session.dialect.sql(Word.READ_ONLY))
 
 
 def room(copying: Copying) -> Room:

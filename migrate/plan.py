@@ -113,10 +113,11 @@ def drift(plan: Plan, tree: Tree, done: int = 0, *, strictly: bool | None = None
     return moved(sight(plan.after(done)), sight(tree), strictly=done == 0 if strictly is None else strictly)
 
 
-def require_unmoved(plan: Plan, tree: Tree, done: int = 0, *, begun: bool = False) -> None:
+def require_unmoved(plan: Plan, tree: Tree, done: int = 0, *, begun: bool = False, only: str = "") -> None:
     """Raise StalePlanError, with what has moved, where reality is not what the plan, so far carried out, expects.
 
-    Where the next step was `begun` and not finished, any of its effects may be there or not.
+    Where the next step was `begun` and not finished, any of its effects may be there or not. `only` is the server that
+    matters: to go back must be possible whatever has become of the others.
     """
     if done == 0 and fingerprint(sight(tree)) == plan.saw:
         return
@@ -124,11 +125,13 @@ def require_unmoved(plan: Plan, tree: Tree, done: int = 0, *, begun: bool = Fals
     if begun:
         after = drift(plan, tree, done + 1, strictly=False)
         differences = [difference for difference in differences if difference in after]
+    if only:
+        differences = [difference for difference in differences if difference.startswith((f"{only} ", f"{only}: "))]
     if differences:
-        raise StalePlanError(
-            f"the tree has moved since the plan was made: {'; '.join(differences)}",
-            "look at `understudy migrate status`, and make a new plan",
-        )
+        hint = "look at `understudy migrate status`, and make a new plan"
+        if done or begun:
+            hint = "put it back as it was, or go back with `understudy migrate build --undo --execute` and plan anew"
+        raise StalePlanError(f"the tree has moved since the plan was made: {'; '.join(differences)}", hint)
 
 
 def _require_legal(plan: Plan, name: str) -> None:

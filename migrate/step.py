@@ -63,11 +63,11 @@ class Step(Struct, frozen=True):
     @property
     def title(self) -> str:
         """What is done, in a line."""
-        return _TITLES[self.kind].format(self)
+        return _TITLES[self.kind].format(self, "1 day" if self.days == 1 else f"{self.days} days")
 
 
 _TITLES = {
-    Kind.RETENTION: "keep the backups of {0.server} for {0.days} days or more",
+    Kind.RETENTION: "keep the backups of {0.server} for {1} or more",
     Kind.MOVE: "move {0.server} from {0.source} to {0.under}",
     Kind.COPY: "copy the data of {0.under} to {0.server}",
     Kind.ACCOUNTS: "create the users and grants on {0.server}",
@@ -89,7 +89,12 @@ def apply(tree: Tree, step: Step) -> Tree:
             server = tree.servers.get(step.server) or Server(step.server)
             if step.gtid_mode:
                 server = msgspec.structs.replace(server, gtid_mode=step.gtid_mode)
+            if step.kind is Kind.ATTACH:
+                server = msgspec.structs.replace(server, read_only=True)
             return tree.placed(server, step.under)
+        case Kind.WRITABLE | Kind.READ_ONLY if step.server in tree.servers:
+            is_closed = step.kind is Kind.READ_ONLY
+            return tree.changed(msgspec.structs.replace(tree.servers[step.server], read_only=is_closed))
         case Kind.DETACH if step.source is None:
             return tree.without(step.server)
         case Kind.DETACH:

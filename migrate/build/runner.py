@@ -2,7 +2,8 @@
 
 Before each step the tree is looked at, and must be what the plan, as far as it was carried out, has made of it. A step
 that was begun and not finished may have had its effect or not, so both are allowed then; whether it is done is asked of
-the servers before the journal's last line is believed. Undoing goes backwards, by the same rules.
+the servers before the journal's last line is believed. Undoing goes backwards, by the same rules, except that only the
+server at hand must be as expected: going back has to be possible whatever has become of the others.
 """
 
 from __future__ import annotations
@@ -140,7 +141,7 @@ class Runner:
         self._deps.teller.step(step, step.number, len(self._plan.steps), undoing=True)
         if back is not None:
             begun = Stage.BEGUN if found.stage is not Stage.DONE else Stage.DONE
-            tree = self._looked(step.number - (begun is Stage.BEGUN), begun)
+            tree = self._looked(step.number - (begun is Stage.BEGUN), begun, only=step.server)
             action = self._action(step, back, tree, found, undoing=True)
             self._journal.write(Event.UNDOING, step.id)
             with self._failing(step):
@@ -159,14 +160,14 @@ class Runner:
     def _failing(self, step: Step) -> _Failing:
         return _Failing(self._journal, step)
 
-    def _looked(self, done: int, stage: Stage) -> Tree:
+    def _looked(self, done: int, stage: Stage, only: str = "") -> Tree:
         """The tree, which must be as the plan expects; a server that has just gone away is given time to come back."""
         clock = self._deps.clock
         end = clock.monotonic_s() + AWAY_S
         while True:
             tree = self._deps.look()
             try:
-                _require_unmoved(self._plan, tree, done, stage)
+                _require_unmoved(self._plan, tree, done, stage, only)
                 return tree
             except (StalePlanError, TopologyError):
                 if clock.monotonic_s() > end or not _someone_is_away(self._plan, tree):
@@ -203,10 +204,11 @@ class _Failing:
             self._journal.write(Event.FAILED, self._step.id, why=type(error).__name__)
 
 
-def _require_unmoved(plan: Plan, tree: Tree, done: int, stage: Stage) -> None:
+def _require_unmoved(plan: Plan, tree: Tree, done: int, stage: Stage, only: str = "") -> None:
     """Raise where the tree is not what so many steps have made of it; a step that was begun may be done or not."""
-    require_plain(tree)
-    require_unmoved(plan, tree, done, begun=stage in (Stage.BEGUN, Stage.UNDOING))
+    if not only:
+        require_plain(tree)
+    require_unmoved(plan, tree, done, begun=stage in (Stage.BEGUN, Stage.UNDOING), only=only)
 
 
 def _someone_is_away(plan: Plan, tree: Tree) -> bool:

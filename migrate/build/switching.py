@@ -52,6 +52,9 @@ class Retention(Base):
             if BEFORE not in self.world.recorded:
                 self.world.note(**{BEFORE: _kept_s(session)})
             say(session, Word.KEEP_LOGS, self._wanted_s)
+            if "PERSIST" not in session.dialect.sql(Word.KEEP_LOGS):
+                hint = "binary logs are kept longer until it restarts: put it into its configuration too"
+                self.world.progress.says(f"{self.step.server}: {hint}")
 
     @property
     def _wanted_s(self) -> int:

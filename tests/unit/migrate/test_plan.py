@@ -51,7 +51,7 @@ def test_a_new_source_and_its_replicas_are_built_from_the_top_down() -> None:
         "create the users and grants on new",
         "let new follow old-2",
         "wait until new has caught up with old-2",
-        "keep the backups of new for 1 days or more",
+        "keep the backups of new for 1 day or more",
         "copy the data of new to n1",
     ]
     assert shape_of(plan.after()) == OLD | {"new": "old-2", "n1": "new", "n2": "new"}

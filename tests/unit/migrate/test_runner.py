@@ -240,6 +240,26 @@ def test_a_tree_that_moves_between_two_steps_stops_the_run_there(tmp_path: Path)
     assert len(site.effects) == 4
 
 
+def test_going_back_is_possible_though_another_server_has_come_or_gone(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    assert site.run(lambda runner: runner.run(until=5))
+    site.tree = grow([*(one for name, one in site.tree.servers.items() if name != "old-1:3306"), server("s", "old")])
+    with pytest.raises(StalePlanError, match="old-1:3306 is gone") as refused:
+        site.run(run)
+    assert "--undo" in refused.value.hint
+    assert site.run(undo)
+    assert stages(site) == {}
+    assert site.tree.source("new:3306") == ""
+
+
+def test_what_was_built_is_not_undone_once_somebody_else_has_moved_it(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    assert site.run(lambda runner: runner.run(until=5))
+    site.tree = site.tree.placed(site.tree.servers["new:3306"], "old-1:3306")
+    with pytest.raises(StalePlanError, match="new:3306 followed old-2:3306, and now follows old-1:3306"):
+        site.run(undo)
+
+
 def test_a_step_half_done_is_no_moved_tree_but_what_another_has_moved_is(tmp_path: Path) -> None:
     plan = Site(tmp_path).plan
     attach = next(step for step in plan.steps if step.kind is Kind.ATTACH)

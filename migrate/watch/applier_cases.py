@@ -223,7 +223,7 @@ SERVER: tuple[Case, ...] = (
         "its own tables of replication were lost, copied, or don't fit", Remedy.REBUILD, "{rebuild}", ERRORS,
     ),
     Case(
-        "workers", A, (1756, 1755), "the workers have stopped, and the reason is in the server's error log",
+        "workers", A, (1756, 1755, 3030), "the workers have stopped, and the reason is in the server's error log",
         "another worker's error", Remedy.MEND, "`understudy migrate log` shows it; then {start}", ERRORS,
     ),
     Case(

@@ -24,6 +24,7 @@ _WORKER = re.compile(
 _EVENT = re.compile(
     r"the event's (?:source|master) log (?P<file>[^,\s]*), end_log_pos (?P<end>\d+)(?:, Gtid (?P<gtid>[\d-]+))?"
 )
+STOPPED_WITH_ANOTHER = (3030,)  # ER_REPLICA_WORKER_STOPPED_PREVIOUS_THD_ERROR
 _NO_GTID = ("ANONYMOUS", "NOT_YET_DETERMINED", "")
 
 
@@ -77,9 +78,15 @@ def order(place: Coordinates) -> tuple[int, str, int]:
 
 def channels(rows: Iterable[Row], workers: Iterable[Row] = ()) -> tuple[Channel, ...]:
     """SHOW REPLICA STATUS, whatever it is called, with the workers' own errors where the server tells them."""
-    own = {text(row["CHANNEL_NAME"]): row for row in workers}
+    own = {text(row["CHANNEL_NAME"]): row for row in sorted(workers, key=_guilt)}
     said = (plain(row) for row in rows)
     return tuple(_channel(row, own) for row in said if text(row.get("source_host")))
+
+
+def _guilt(worker: Row) -> tuple[bool, int]:
+    """The guilty worker comes last: not one that stopped since another did, and of several the first in the log."""
+    error, message = number(worker["LAST_ERROR_NUMBER"]), text(worker["LAST_ERROR_MESSAGE"])
+    return error not in STOPPED_WITH_ANOTHER, -failed_of(message).end_pos
 
 
 def _channel(row: Mapping[str, object], workers: Mapping[str, Row]) -> Channel:

@@ -154,6 +154,19 @@ def test_the_worker_that_failed_says_why() -> None:
     assert "secret" not in str(one)
 
 
+def test_of_several_workers_that_stopped_the_first_that_failed_by_itself_says_why() -> None:
+    row = {"Source_Host": "old", "Last_SQL_Errno": 3030, "Last_SQL_Error": "Coordinator stopped …", "Channel_Name": ""}
+    said = "Worker {} failed executing transaction 'ANONYMOUS' at source log b.1, end_log_pos {}; …"
+    found = [(1062, 1, 80), (3030, 2, 60), (1062, 3, 90), (3030, 4, 120)]
+    workers = [
+        {"CHANNEL_NAME": "", "LAST_ERROR_NUMBER": error, "LAST_ERROR_MESSAGE": said.format(worker, end)}
+        for error, worker, end in found
+    ]
+    for some in (workers, workers[::-1]):
+        (one,) = channels([row], some)
+        assert (one.applier_error.number, one.failed.end_pos) == (1062, 80)
+
+
 def test_logs_are_in_the_order_of_their_numbers() -> None:
     assert order(Coordinates("binlog.1000000", 4)) > order(Coordinates("binlog.999999", 4_000))
 

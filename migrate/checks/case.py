@@ -100,7 +100,8 @@ class Case(Struct, frozen=True):
     """From `old` to a server of `target` version. `new` is None where that server isn't there yet.
 
     `tree` is the whole tree as discovered; `others` are its further servers, by address, without their schemas.
-    `failed` says of servers that were seen why they then told nothing.
+    `failed` says of servers that were seen why they then told nothing. `rehearsal` is the disposable server that may
+    be written to, and may break.
     """
 
     old: Side
@@ -111,6 +112,7 @@ class Case(Struct, frozen=True):
     others: Mapping[str, Side] = {}
     wishes: Wishes = Wishes()
     failed: Mapping[str, str] = {}
+    rehearsal: str = ""
 
     @property
     def sides(self) -> Iterator[Side]:

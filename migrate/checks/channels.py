@@ -6,7 +6,7 @@ jumps while a long transaction is applied, and is NULL where nothing replicates.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from understudy.migrate.checks.case import Case, Side
 from understudy.migrate.checks.finding import Found, Rule, Severity
@@ -15,6 +15,7 @@ from understudy.migrate.dialects import Dialect
 from understudy.migrate.facts import Channel, Server
 from understudy.migrate.words import Word
 
+Find = Callable[[Case], Iterator[Found]]
 STALE_S = 60.0  # pt-heartbeat writes a row a second, and our own clock readings are good to a second
 
 
@@ -153,13 +154,37 @@ def _no_new_source(case: Case) -> Iterator[Found]:
         yield Found(case.new.address, f"it does not follow {case.old.address}", mend=mend)
 
 
+def _but_rehearsal(find: Find) -> Find:
+    """Nothing of the rehearsal server, which may be written to, lag and diverge."""
+
+    def found(case: Case) -> Iterator[Found]:
+        return (one for one in find(case) if one.server != case.rehearsal)
+
+    return found
+
+
+def _noted_of_rehearsal(find: Find) -> Find:
+    """A note where it is the rehearsal server, which may break: it is built anew from the new source."""
+
+    def found(case: Case) -> Iterator[Found]:
+        for one in find(case):
+            yield one._replace(severity=Severity.NOTE) if one.server == case.rehearsal else one
+
+    return found
+
+
 RULES: tuple[Rule, ...] = (
-    Rule("replication-stopped", Severity.ERROR, "What doesn't replicate falls behind, and its copy ages.", _threads),
+    Rule(
+        "replication-stopped",
+        Severity.ERROR,
+        "What doesn't replicate falls behind, and its copy ages.",
+        _noted_of_rehearsal(_threads),
+    ),
     Rule(
         "replication-error",
         Severity.ERROR,
         "The replica and its source are no longer the same, or soon aren't.",
-        _errors,
+        _noted_of_rehearsal(_errors),
     ),
     Rule(
         "replication-filters",
@@ -172,9 +197,9 @@ RULES: tuple[Rule, ...] = (
         "replication-lag",
         Severity.WARNING,
         "The cutover waits, with writes held, until every server has caught up.",
-        _lag,
+        _but_rehearsal(_lag),
     ),
-    Rule("lag-unknown", Severity.WARNING, "Nobody knows how far behind it is.", _lag_unknown),
+    Rule("lag-unknown", Severity.WARNING, "Nobody knows how far behind it is.", _but_rehearsal(_lag_unknown)),
     Rule(
         "no-heartbeat",
         Severity.NOTE,
@@ -186,20 +211,20 @@ RULES: tuple[Rule, ...] = (
         "errant-transactions",
         Severity.ERROR,
         "They are in no other copy, and once it is the source they reach all its replicas, or stop them.",
-        _errant,
+        _but_rehearsal(_errant),
     ),
     Rule(
         "own-writes",
         Severity.WARNING,
         "Something else than replication writes to a replica, so its data is no longer its source's. Shadow writes "
         "belong on a rehearsal server beneath the new source.",
-        _own_writes,
+        _but_rehearsal(_own_writes),
     ),
     Rule(
         "replica-writable",
         Severity.WARNING,
         "One wrong connection string, and it has data of its own; on the new source it is an error.",
-        _writable,
+        _but_rehearsal(_writable),
     ),
     Rule(
         "new-source-apart",

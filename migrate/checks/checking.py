@@ -75,7 +75,8 @@ def facts(settings: Migrate, target_version: str, tell: Tell) -> Case:
     wanted = wishes(settings.check)
     sides, failed = collect(MySql(FromSettings(settings)), SystemClock(), tree, old, new, wanted, tell)
     made = case(sides, tree, old, new, target, limits_of(settings.limits), wanted)
-    return msgspec.structs.replace(made, failed=failed)
+    rehearsal = tree[settings.target.rehearsal].address if settings.target.rehearsal in tree else ""
+    return msgspec.structs.replace(made, failed=failed, rehearsal=rehearsal)
 
 
 def wishes(check: Check) -> Wishes:

@@ -304,6 +304,22 @@ def test_clocks_are_compared_give_or_take_what_the_way_there_takes() -> None:
     assert late.found == "its clock is 1.5 s behind old:3306's"
 
 
+def test_a_rehearsal_server_may_be_written_to_and_lag_and_its_end_is_a_note() -> None:
+    broken = Channel(NEW, receiving=True, applying=False, error="Duplicate entry", error_number=1062)
+    made = case(side(OLD, "8.0.36"), side(NEW, "8.0.36", {"read_only": "ON"}), "", server("r:3306", "8.0.36", NEW))
+    other = side("r:3306", "8.0.36", {"read_only": "OFF"}, own_writes=9)
+    tree = made.tree.changed(replace(made.tree["r:3306"], channels=(broken,)))
+    made = replace(made, tree=tree, others={"r:3306": other})
+    told = {one.rule: one.severity for one in examine(made, channels.RULES) if one.server == "r:3306"}
+    assert told.keys() == {"replication-error", "lag-unknown", "own-writes", "replica-writable"}
+    spared = {
+        one.rule: one.severity
+        for one in examine(replace(made, rehearsal="r:3306"), channels.RULES)
+        if one.server == "r:3306"
+    }
+    assert spared == {"replication-error": Severity.NOTE}
+
+
 def test_a_server_that_fails_while_it_is_asked_is_told() -> None:
     made = replace(case(side(OLD, "8.0.36"), None, "8.4.0"), failed={NEW: "no answer in time"})
     (told,) = found(made, "unreachable-server")

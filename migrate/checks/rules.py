@@ -7,6 +7,7 @@ from understudy.migrate.checks import (
     code,
     columns,
     doing,
+    keeping,
     keys,
     logins,
     names,
@@ -23,6 +24,7 @@ from understudy.migrate.checks.finding import Rule
 RULES: tuple[Rule, ...] = (
     *servers.RULES,
     *settings.RULES,
+    *keeping.RULES,
     *channels.RULES,
     *doing.RULES,
     *logins.RULES,

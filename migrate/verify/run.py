@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
+from typing import TypeVar
 
 import msgspec
 
@@ -23,12 +24,13 @@ from understudy.migrate.verify.pace import Pace
 from understudy.migrate.verify.pairs import Pair, paired
 from understudy.migrate.verify.rechecking import Rechecker
 from understudy.migrate.verify.schedule import Schedule, batches, is_small
-from understudy.migrate.verify.sessions import Sides
+from understudy.migrate.verify.sessions import Sides, retried
 from understudy.migrate.verify.state import State
 from understudy.migrate.verify.tables import Matched, match
 from understudy.migrate.verify.working import Tally, Worker
 
 ROUNDS = 3
+T = TypeVar("T")
 ENOUGH = 10  # times the keys that are listed, and a table's further ranges are not searched for rows
 
 
@@ -63,21 +65,27 @@ class Run:
             self._identify(sides)
             stack.enter_context(self.guard)
             try:
-                since = moments.new_has_old()
+                since = self._caught_up(moments)
                 self._begin(restart, since)
                 for turn in range(ROUNDS + 1):
                     if not self._catalogued(sides) or turn == ROUNDS:
                         break
                     self._round()
-                    moments.new_has_old()
-                self.structure = tuple(definitions())
-                self._state.note("until", shown(moments.new_has_old()))
+                    self._caught_up(moments)
+                self.structure = tuple(self._retried(definitions))
+                self._state.note("until", shown(self._caught_up(moments)))
             except (LoginError, PrivilegeError):
                 raise
             except EndedError:
                 self.why = self.why or "it was ended"
             except UnderstudyError as error:
                 self.why = f"{error.message}" + (f" ({error.hint})" if error.hint else "")
+
+    def _caught_up(self, moments: Moments) -> Coordinates:
+        return self._retried(moments.new_has_old)
+
+    def _retried(self, ask: Callable[[], T]) -> T:
+        return retried(ask, self._clock, self._settings.stalled_s, self.ending.is_set, lambda: None)
 
     def _sides(self) -> Sides:
         return Sides(self._servers, self._old, self._new, self._clock, self._settings.stalled_s)

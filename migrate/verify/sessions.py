@@ -29,6 +29,32 @@ def opened(servers: Servers, address: str) -> Database:
     return session
 
 
+def retried(
+    ask: Callable[[], T], clock: Clock, retry_s: float, is_ending: Callable[[], bool], before: Callable[[], object]
+) -> T:
+    """Ask again for so long where a server is away for a while or holds a lock, `before` beforehand each time."""
+    end, attempt = clock.monotonic_s() + retry_s, ask
+    while True:
+        try:
+            return attempt()
+        except ServerError as error:
+            passing = isinstance(error, PASSING) or error.number == CHANGED
+            if not passing or clock.monotonic_s() > end:
+                raise
+        if is_ending():
+            raise EndedError("verify was ended")
+        clock.sleep(0.2)
+        attempt = _after(before, ask)
+
+
+def _after(before: Callable[[], object], ask: Callable[[], T]) -> Callable[[], T]:
+    def both() -> T:
+        before()
+        return ask()
+
+    return both
+
+
 class Sides:
     """A session with each side, for one thread and one helper of it."""
 
@@ -57,30 +83,12 @@ class Sides:
 
     def steady(self, ask: Callable[[], T], is_ending: Callable[[], bool]) -> T:
         """Ask, and ask again for `retry_s` where a server is away for a while or holds a lock. Raises ServerError."""
-        end = self._clock.monotonic_s() + self._retry_s
-        while True:
-            try:
-                return ask()
-            except ServerError as error:
-                passing = isinstance(error, PASSING) or error.number == CHANGED
-                if not passing or self._clock.monotonic_s() > end:
-                    raise
-            if is_ending():
-                raise EndedError("verify was ended")
-            self._clock.sleep(0.2)
-            self._reopen(end)
+        return retried(ask, self._clock, self._retry_s, is_ending, self._reopen)
 
-    def _reopen(self, end: float) -> None:
+    def _reopen(self) -> None:
         self.old.close()
         self.new.close()
-        while True:
-            try:
-                self.old, self.new = (opened(self._servers, address) for address in self._addresses)
-                return
-            except PASSING:
-                if self._clock.monotonic_s() > end:
-                    raise
-            self._clock.sleep(0.2)
+        self.old, self.new = (opened(self._servers, address) for address in self._addresses)
 
     def close(self) -> None:
         """End both sessions."""

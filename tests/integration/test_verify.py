@@ -14,16 +14,19 @@ from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from integration.operating import Operator
 from integration.test_grants import PASSWORD, USER, granted
 from integration.trees import NEW, OLD, Node, Running, tree
 from integration.verifying import Stage, compared, fresh, table, told, writing
 from support import COMMAND, wait_until
+from understudy.configfile import load
 from understudy.errors import UnderstudyError
 from understudy.migrate.faults import ServerError
 from understudy.migrate.sqltext import identifier
 from understudy.migrate.verify.options import Outcome, Result
+from understudy.migrate.verify.running import Asked, outcomes
 from understudy.migrate.words import Word
 
 pytestmark = pytest.mark.integration
@@ -118,7 +121,10 @@ KEYS = {
     "negative": ("a BIGINT PRIMARY KEY", ["(-9223372036854775808)", "(-1)", "(9223372036854775807)"]),
     "decimal": ("a DECIMAL(20,4) PRIMARY KEY", ["(-1.5)", "(0)", "(1234567890123456.7891)"]),
     "day": ("a DATE PRIMARY KEY", ["('0000-00-00')", "('2024-02-29')"]),
-    "stamp": ("a TIMESTAMP NOT NULL PRIMARY KEY", ["('2024-02-29 01:02:03')", "('2000-01-01 00:00:00')"]),
+    "stamp": (
+        "a TIMESTAMP NOT NULL DEFAULT '2000-01-01' PRIMARY KEY",
+        ["('2024-02-29 01:02:03')", "('2000-01-01 00:00:00')"],
+    ),
     "unique": ("a INT NOT NULL, b INT, UNIQUE KEY `the ``key` (a)", ["(1, NULL)", "(2, 2)"]),
     "choice": ("a ENUM('y','x'), b INT, PRIMARY KEY (a, b)", ["('x', 1)", "('y', 1)"]),
     "latin": ("a VARCHAR(9) CHARACTER SET latin1 PRIMARY KEY", ["('é')", "('z')"]),
@@ -247,8 +253,6 @@ def two_tables(stage: Stage) -> str:
     stage.write(*counted(database, "a", 6000), *counted(database, "z", 2000))
     with stage.old.sql() as session:
         session.rows(f"ANALYZE TABLE {database}.a, {database}.z")
-    with stage.new.sql() as session:
-        session.rows(f"ANALYZE NO_WRITE_TO_BINLOG TABLE {database}.a, {database}.z")
     return database
 
 
@@ -322,7 +326,7 @@ def test_nothing_is_written_to_the_old_side(stage: Stage) -> None:
     stage.write(*counted(database))
     stage.spoil("new", f"UPDATE {database}.t SET k = k + 1 WHERE id = 9")
     before = stage.old.coordinates()
-    with stage.old.sql() as root:
+    with stage.old.sql() as root, root.unlogged():
         root.execute("SET GLOBAL log_output = 'TABLE'")
         root.execute("TRUNCATE mysql.general_log")
         root.execute("SET GLOBAL general_log = 1")
@@ -354,15 +358,14 @@ def test_the_least_account_compares_rows_and_definitions(stages: dict[str, Stage
             told_ = operator.ask("verify", "--table", f"{database.strip('`')}.*", "--json")
         assert "privilege" not in told_.err, told_
         (run,) = json.loads(told_.out)["runs"]
+        assert not run["why"], run["why"]
         assert [one["result"] for one in run["tables"]] == ["equal"], run
-        assert not run["why"], run
 
 
 def test_a_server_is_not_compared_with_itself(stage: Stage) -> None:
-    operator = stage.operator()
-    operator.file.write_text(operator.file.read_text().replace(stage.new.address, stage.old.address))
+    asked = Asked(new=f"{stage.old.host}:3306")
     with pytest.raises(UnderstudyError, match="are one server"):
-        compared(operator, "*")
+        list(outcomes(load(stage.operator().file), asked, Console(stderr=True)))
 
 
 def test_many_small_tables_are_compared_many_at_a_time_and_an_empty_schema_is_equal(stage: Stage) -> None:

@@ -28,6 +28,7 @@ FILTERS = (
     "replicate_ignore_domain_ids",
     "replicate_ignore_server_ids",
 )
+STOPPED_WITH_ANOTHER = 3030  # ER_REPLICA_WORKER_STOPPED_PREVIOUS_THD_ERROR: not the worker to ask for the reason
 DUMPS = ("Binlog Dump", "Binlog Dump GTID")  # the processlist's names for a connection that a replica reads from
 
 
@@ -115,7 +116,8 @@ def channel(row: Row) -> Channel:
 
 def explained(channels: Iterable[Channel], workers: Iterable[Row]) -> tuple[Channel, ...]:
     """The channels with their workers' own errors: SHOW REPLICA STATUS only says that some worker failed."""
-    own = {text(row["CHANNEL_NAME"]): row for row in workers}
+    by_guilt = sorted(workers, key=lambda row: number(row["LAST_ERROR_NUMBER"]) != STOPPED_WITH_ANOTHER)
+    own = {text(row["CHANNEL_NAME"]): row for row in by_guilt}
     return tuple(
         replace(
             channel,

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from understudy.migrate import redact
-from understudy.migrate.rows import Coordinates, Row, join_address, number, plain, text
+from understudy.migrate.rows import STOPPED_WITH_ANOTHER, Coordinates, Row, join_address, number, plain, text
 
 _WORKER = re.compile(
     r"failed executing transaction '(?P<gtid>[^']*)' at source log (?P<file>[^,\s]*), end_log_pos (?P<end>\d+)"
@@ -24,7 +24,6 @@ _WORKER = re.compile(
 _EVENT = re.compile(
     r"the event's (?:source|master) log (?P<file>[^,\s]*), end_log_pos (?P<end>\d+)(?:, Gtid (?P<gtid>[\d-]+))?"
 )
-STOPPED_WITH_ANOTHER = (3030,)  # ER_REPLICA_WORKER_STOPPED_PREVIOUS_THD_ERROR
 _NO_GTID = ("ANONYMOUS", "NOT_YET_DETERMINED", "")
 
 
@@ -86,7 +85,7 @@ def channels(rows: Iterable[Row], workers: Iterable[Row] = ()) -> tuple[Channel,
 def _guilt(worker: Row) -> tuple[bool, int]:
     """The guilty worker comes last: not one that stopped since another did, and of several the first in the log."""
     error, message = number(worker["LAST_ERROR_NUMBER"]), text(worker["LAST_ERROR_MESSAGE"])
-    return error not in STOPPED_WITH_ANOTHER, -failed_of(message).end_pos
+    return error != STOPPED_WITH_ANOTHER, -failed_of(message).end_pos
 
 
 def _channel(row: Mapping[str, object], workers: Mapping[str, Row]) -> Channel:

@@ -49,7 +49,7 @@ def flavour_of(command: Sequence[str]) -> Flavour:
         raise ProgramError(
             f"{' '.join(command)}: can't be run: {reason}", "is it installed, and its name right?"
         ) from None
-    if done.returncode:
+    if not done.stdout:  # mariadb-upgrade ends with 1 after it has said its version
         raise ProgramError(f"{' '.join(command)} --version failed: {done.stderr.strip()[-300:]}")
     return Flavour.MARIADB if "mariadb" in done.stdout.lower() else Flavour.MYSQL
 

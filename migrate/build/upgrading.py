@@ -7,6 +7,7 @@ from 8.0.16 on; before, and on MariaDB always, the operator's packages bring a p
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -59,16 +60,19 @@ def upgrade(copying: Copying, progress: Progress) -> None:
     if not wanted.programs:
         progress.says(f"{copying.server} needs no upgrade: {wanted.why}")
         return
-    program = next(filter(None, map(shutil.which, wanted.programs)), None)
-    by_hand = f"run on {copying.server}: {wanted.programs[0]} --skip-write-binlog"
-    if program is None:
+    found = next(filter(None, map(shutil.which, wanted.programs)), "")
+    command = shlex.split(copying.settings.upgrade_program or found)
+    by_hand = (
+        f"run on {copying.server}: {wanted.programs[0]} --skip-write-binlog; or set [migrate.build] upgrade_program"
+    )
+    if not command:
         raise UpgradeError(f"{copying.server}: {wanted.why}, and {wanted.programs[0]} is not installed here", by_hand)
-    progress.begins(f"{wanted.programs[0]} on {copying.server} ({version})")
+    progress.begins(f"{command[-1]} on {copying.server} ({version})")
     login = copying.logins.of(copying.server)
-    client = Client(copying.server, login, flavour_of([program]), encrypted)
+    client = Client(copying.server, login, flavour_of(command), encrypted)
     with given_by_pipe(client) as (option, pipe):
         done = subprocess.run(
-            [program, option, "--skip-write-binlog"], stdin=pipe, capture_output=True, text=True, timeout=LIMIT_S,
+            [*command, option, "--skip-write-binlog"], stdin=pipe, capture_output=True, text=True, timeout=LIMIT_S,
             check=False,
         )  # fmt: skip
     if done.returncode:

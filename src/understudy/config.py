@@ -367,6 +367,13 @@ class Build(Section, frozen=True):
             "reads the rows; empty: Understudy reads them itself"
         ),
     ] = ""
+    upgrade_program: Annotated[
+        str,
+        Meta(
+            description='for build = "hook" from an older version: a command such as "docker exec -i db '
+            'mariadb-upgrade"; empty: mariadb-upgrade or mysql_upgrade where it is installed'
+        ),
+    ] = ""
     lock: Annotated[
         bool,
         Meta(

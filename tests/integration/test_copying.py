@@ -23,7 +23,7 @@ from integration.trees import ANY_TLS, REPLICATION, ROOT, Node, Running, prepare
 from support import wait_until
 from understudy.config import Build
 from understudy.errors import UnderstudyError
-from understudy.migrate.build import copying, loading, mark
+from understudy.migrate.build import copying, loading, mark, upgrading
 from understudy.migrate.build.copying import Copying
 from understudy.migrate.build.dumping import SnapshotError
 from understudy.migrate.build.hooking import HookError
@@ -252,6 +252,20 @@ def test_a_hook_is_told_what_to_copy_and_believed_only_where_the_source_agrees(
     emptied(new)
 
 
+def test_copied_files_of_an_older_version_have_their_system_tables_upgraded_unlogged(
+    servers: dict[str, Running],
+) -> None:
+    old, new = servers["ma105"], servers["ma118"]
+    command = f"docker exec -i {new.service.container.id} mariadb-upgrade"
+    before = new.coordinates()
+    upgrading.upgrade(copying_of(old, new, "hook: true", upgrade_program=command), Told())
+    assert new.coordinates() == before
+    with pytest.raises(upgrading.UpgradeError, match="failed"):
+        upgrading.upgrade(copying_of(old, new, "hook: true", upgrade_program=f"{command} --no-such-option"), Told())
+    upgrading.upgrade(copying_of(old, new), told := Told())
+    assert "needs no upgrade" in told.said[0]
+
+
 def test_a_server_that_holds_something_of_its_own_is_refused_and_stays_as_it_is(servers: dict[str, Running]) -> None:
     new = servers["my97"]
     emptied(new)
@@ -452,9 +466,10 @@ def wiped(wanted: Copying) -> bool:
 @contextmanager
 def small_disk(net: Network) -> Iterator[Running]:
     """A 9.7 with some 20 MB left."""
-    start = (
+    start = (  # the container stays, and with it the disk, should the server go down
         "cp -a /var/lib/mysql/. /small/ && chown mysql: /small && head -c $(( $(df --output=avail -B1 /small | tail -1)"
-        " - 25000000 )) /dev/zero > /small-filler/x; while true; do mysqld --user=mysql --datadir=/small --server-id=901; sleep 1; done"
+        " - 25000000 )) /dev/zero > /small-filler/x"
+        "; while true; do mysqld --user=mysql --datadir=/small --server-id=901; sleep 1; done"
     ).replace("/small-filler/x", "/small/filler")
     with running(
         "mysql-9.7", network=net, alias="small", port=3306, entrypoint=["sh", "-c", start],

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from understudy.migrate import rows
-from understudy.migrate.faults import ServerError
+from understudy.migrate.faults import LoginError, PrivilegeError, ServerError
 from understudy.migrate.ports import Database, Servers
 from understudy.migrate.verify.moments import StalledError
 from understudy.migrate.words import Word
@@ -29,6 +29,7 @@ class Guard:
         self._max_lag_s, self._max_running, self._patience_s = limits
         self._sessions: dict[str, Database] = {}
         self._why = ""
+        self._refused: ServerError | None = None
         self.lag_s: float | None = 0.0
         self._free, self._end = threading.Event(), threading.Event()
         self._free.set()
@@ -40,7 +41,9 @@ class Guard:
         return self._why
 
     def wait(self, is_ending: threading.Event) -> None:
-        """Return once reading is free. Raises StalledError where it is held for too long."""
+        """Return once reading is free. Raises StalledError where it is held too long, LoginError, PrivilegeError."""
+        if self._refused:
+            raise self._refused
         waited = 0.0
         while not self._free.wait(LOOK_S) and not is_ending.is_set():
             waited += LOOK_S
@@ -77,12 +80,16 @@ class Guard:
             self._free.set()
 
     def _lag_s(self, address: str) -> float | None:
-        with suppress(ServerError):
+        try:
             session = self._session(address)
             channels = rows.channels(session.rows(session.dialect.sql(Word.REPLICA_STATUS)))
+        except (LoginError, PrivilegeError) as error:
+            self._refused = error
+        except ServerError:
+            self._forget(address)
+        else:
             lags = [channel.lag_s for channel in channels]
             return None if not lags or None in lags else max(lag for lag in lags if lag is not None)
-        self._forget(address)
         return None
 
     def _running(self) -> int | None:

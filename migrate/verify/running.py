@@ -76,6 +76,11 @@ def _compared(
         if server.unreachable:
             raise UnderstudyError(f"{server.address}: {server.unreachable}", "both sides have to be up")
     ways = descent(tree, old.address, new.address)
+    if new.channels and not ways.top:
+        raise UnderstudyError(
+            f"how {new.address} comes from {old.address} can't be told, so no moment is comparable",
+            "`understudy migrate status` shows the servers between them; each has to be reached, with this account",
+        )
     watched = [hop.address for hop in (*ways.new, *ways.old)]
     watched += [server.address for server in tree if server.channels and tree.source(server.address) == new.address]
     run = Run(

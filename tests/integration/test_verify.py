@@ -350,7 +350,7 @@ def test_the_least_account_compares_rows_and_definitions(stages: dict[str, Stage
     for stage in stages.values():
         database = fresh(stage)
         stage.write(*counted(database, rows=100))
-        servers = {"old": stage.old, "new": stage.new}
+        servers = {server.node.name: server for server in (stage.old, *stage.between, stage.new)}
         with granted(servers, ("verify",)):
             operator = stage.operator()
             operator.password_file.write_text(f"{PASSWORD}\n")

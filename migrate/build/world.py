@@ -29,7 +29,8 @@ class BuildError(UnderstudyError):
 class World(Struct, frozen=True):
     """The world of one action. `recorded` is what earlier attempts at its step wrote down with `note`.
 
-    `tree` is as it was just before; `way` is how data is copied, as `migrate.target.build` says it; `patience_s` is how long a wait may last.
+    `tree` is as it was just before; `way` is how data is copied, as `migrate.target.build` says it; `patience_s` is how
+    long a wait may last.
     """
 
     settings: Migrate

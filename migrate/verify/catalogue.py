@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+from understudy.migrate.build.mark import SCHEMA
 from understudy.migrate.ports import Database
 from understudy.migrate.rows import number, text
 from understudy.migrate.verify.tables import Column, Key, Table
 
-OWN = "('mysql', 'information_schema', 'performance_schema', 'sys')"
+OWN = f"('mysql', 'information_schema', 'performance_schema', 'sys', '{SCHEMA}')"  # the last is build's mark
 TABLES = (
     "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE, TABLE_ROWS, DATA_LENGTH FROM information_schema.TABLES"
     f" WHERE TABLE_SCHEMA NOT IN {OWN} AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')"

@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -88,17 +88,21 @@ def _compared(
         state, clock,
     )  # fmt: skip
     begun_s = clock.monotonic_s()
-    _run_it(run, asked, servers, console)
+    own = {settings.migrate.login(side).user for side in sides} | {settings.migrate.replication.user}
+    _run_it(run, asked, servers, console, own)
     return _outcome(run, state, clock.now_s(), clock.monotonic_s() - begun_s, settings.migrate.verify.thorough)
 
 
-def _run_it(run: Run, asked: Asked, servers: MySql, console: Console) -> None:
-    """In a thread, so that Ctrl-C is answered while servers are waited for; what is proved stays proved."""
+def _run_it(run: Run, asked: Asked, servers: MySql, console: Console, ours: Collection[str]) -> None:
+    """In a thread, so that Ctrl-C is answered while servers are waited for; what is proved stays proved.
+
+    `ours` are the users of Understudy and of its replicas, which have other grants on each side by intent.
+    """
     raised: list[BaseException] = []
 
     def work() -> None:
         try:
-            run.run(asked.restart, lambda: [] if asked.data_only else _definitions(servers, run))
+            run.run(asked.restart, lambda: [] if asked.data_only else _definitions(servers, run, ours))
         except BaseException as error:
             raised.append(error)
 
@@ -113,10 +117,10 @@ def _run_it(run: Run, asked: Asked, servers: MySql, console: Console) -> None:
         raise raised[0]
 
 
-def _definitions(servers: MySql, run: Run) -> list[Finding]:
+def _definitions(servers: MySql, run: Run, own_users: Collection[str]) -> list[Finding]:
     old, new = run.sides
     with servers.open(old.address) as ours, servers.open(new.address) as theirs:
-        return [*structure.differences(ours, theirs), *accounts.differences(ours, theirs)]
+        return [*structure.differences(ours, theirs), *accounts.differences(ours, theirs, own_users)]
 
 
 def _outcome(run: Run, state: State, now_s: float, seconds: float, thorough: bool) -> Outcome:

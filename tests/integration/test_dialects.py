@@ -35,8 +35,8 @@ ARGUMENTS: dict[Word, tuple[object, ...]] = {
     Word.NEXT_GTID: ("AUTOMATIC",),
 }
 SCHEMA = (
-    Word.DATABASES, Word.TABLES, Word.COLUMNS, Word.INDEXES, Word.FOREIGN_KEYS, Word.CHECKS, Word.PARTITIONS, Word.VIEWS,
-    Word.ROUTINES, Word.PARAMETERS, Word.TRIGGERS, Word.EVENTS, Word.OWN_TABLES,
+    Word.DATABASES, Word.TABLES, Word.COLUMNS, Word.INDEXES, Word.FOREIGN_KEYS, Word.CHECKS, Word.PARTITIONS,
+    Word.VIEWS, Word.ROUTINES, Word.PARAMETERS, Word.TRIGGERS, Word.EVENTS, Word.OWN_TABLES,
 )  # fmt: skip
 # without its privilege it shows one's own sessions, or nothing
 REFUSED_ALREADY = (Word.PROCESSES, *SCHEMA)

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from understudy.migrate.build.mark import SCHEMA
 from understudy.migrate.ports import Database
 from understudy.migrate.rows import number, text
+from understudy.migrate.sqltext import string
 from understudy.migrate.verify.tables import Column, Key, Table
 
 OWN = f"('mysql', 'information_schema', 'performance_schema', 'sys', '{SCHEMA}')"  # the last is build's mark
 TABLES = (
     "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE, TABLE_ROWS, DATA_LENGTH FROM information_schema.TABLES"
     f" WHERE TABLE_SCHEMA NOT IN {OWN} AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')"
-    " ORDER BY TABLE_SCHEMA, TABLE_NAME"
 )
+TABLES_IN_ORDER = " ORDER BY TABLE_SCHEMA, TABLE_NAME"
 COLUMNS = (
     "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, COLLATION_NAME, CHARACTER_SET_NAME, IS_NULLABLE, EXTRA"
     f" FROM information_schema.COLUMNS WHERE TABLE_SCHEMA NOT IN {OWN}"
-    " ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
 )
+COLUMNS_IN_ORDER = " ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
 KEYS = (
     "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, NULLABLE, INDEX_TYPE"
     f" FROM information_schema.STATISTICS WHERE NON_UNIQUE = 0 AND TABLE_SCHEMA NOT IN {OWN}"
-    " ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX"
 )
+KEYS_IN_ORDER = " ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX"
 SESSION = (
     "SET SESSION time_zone = '+00:00'",  # a timestamp is text in the session's time zone
     "SET SESSION sql_mode = ''",  # PAD_CHAR_TO_FULL_LENGTH, ANSI_QUOTES and others change what expressions mean
@@ -36,6 +38,8 @@ SESSION = (
 )
 IDENTITY = ("server_uuid", "server_id", "hostname", "datadir", "port")
 SCAN_S = 86_400.0  # a table without a key is read in one statement
+PLACES = 20  # databases and tables that are asked for one by one; of more, all is asked for at once
+WILD = re.compile(r"[*?[]")
 Name = tuple[str, str]
 
 
@@ -57,39 +61,77 @@ def variables(session: Database) -> dict[str, str]:
 
 def tables(session: Database, only: Sequence[str], ignore: Sequence[str]) -> list[Table]:
     """All tables that are wanted, largest first; `only` and `ignore` are patterns of "schema.table"."""
+    found: dict[str, Table] = {}
     with session.patient(SCAN_S):
-        columns, keys = _columns(session), _keys(session)
-        found = [
-            Table(
-                text(schema), text(name), tuple(columns[text(schema), text(name)]),
-                tuple(keys[text(schema), text(name)]), text(engine), number(rows), number(length),
-            )
-            for batch in session.stream(TABLES)
-            for schema, name, engine, rows, length in batch
-        ]  # fmt: skip
-    wanted = [table for table in found if _is_wanted(table.full_name, only, ignore)]
+        for where in places(only):
+            found |= {table.full_name: table for table in _tables(session, where)}
+    wanted = [table for table in found.values() if is_wanted(table.schema, table.name, only, ignore)]
     return sorted(wanted, key=lambda table: (-table.bytes, table.full_name))
 
 
-def _is_wanted(name: str, only: Sequence[str], ignore: Sequence[str]) -> bool:
-    taken = not only or any(fnmatchcase(name, pattern) for pattern in only)
-    return taken and not any(fnmatchcase(name, pattern) for pattern in ignore)
+def _tables(session: Database, where: str) -> Iterator[Table]:
+    columns, keys = _columns(session, where), _keys(session, where)
+    for batch in session.stream(TABLES + where + TABLES_IN_ORDER):
+        for schema, table, engine, rows, length in batch:
+            name = text(schema), text(table)
+            yield Table(*name, tuple(columns[name]), tuple(keys[name]), text(engine), number(rows), number(length))
 
 
-def _columns(session: Database) -> dict[Name, list[Column]]:
+def is_wanted(schema: str, table: str, only: Sequence[str], ignore: Sequence[str]) -> bool:
+    """Whether patterns name a table: with one dot they are of database and table, else of both with a dot between."""
+
+    def fits(pattern: str) -> bool:
+        database, dot, rest = pattern.partition(".")
+        if dot and "." not in rest:
+            return fnmatchcase(schema, database) and fnmatchcase(table, rest)
+        return fnmatchcase(f"{schema}.{table}", pattern)
+
+    return (not only or any(map(fits, only))) and not any(map(fits, ignore))
+
+
+def places(only: Sequence[str]) -> list[str]:
+    """Conditions that together hold all that is wanted; one without any where patterns don't say in which databases.
+
+    Equality is what servers look up: MySQL 5.6 opens every table for anything else.
+    """
+    named = [_place(pattern) for pattern in only]
+    known = dict.fromkeys(place for place in named if place)
+    if not only or None in named or len(known) > PLACES:
+        return [""]
+    return [_condition(*place) for place in known if not place[1] or (place[0], "") not in known]
+
+
+def _place(pattern: str) -> Name | None:
+    schema, dot, table = pattern.partition(".")
+    if not dot or "." in table or WILD.search(schema):
+        return None
+    return schema, "" if WILD.search(table) else table
+
+
+def _condition(schema: str, table: str) -> str:
+    return f" AND TABLE_SCHEMA = {string(schema)}" + (f" AND TABLE_NAME = {string(table)}" if table else "")
+
+
+def _columns(session: Database, where: str) -> dict[Name, list[Column]]:
     found: dict[Name, list[Column]] = defaultdict(list)
-    for batch in session.stream(COLUMNS):
+    for batch in session.stream(COLUMNS + where + COLUMNS_IN_ORDER):
         for row in batch:
-            schema, table, name, sort, collation, charset, nullable, extra = map(text, row)
-            generated = re.search("VIRTUAL|STORED|PERSISTENT", extra.upper())
-            how = "" if not generated else "virtual" if generated[0] == "VIRTUAL" else "stored"
-            found[schema, table].append(Column(name, sort.lower(), collation, charset, nullable == "YES", how))
+            schema, table, *rest = map(text, row)
+            found[schema, table].append(_column(*rest))
     return found
 
 
-def _keys(session: Database) -> dict[Name, list[Key]]:
+@lru_cache(4096)
+def _column(name: str, sort: str, collation: str, charset: str, nullable: str, extra: str) -> Column:
+    """A column; ten thousand tables have few kinds of them."""
+    generated = re.search("VIRTUAL|STORED|PERSISTENT", extra.upper())
+    how = "" if not generated else "virtual" if generated[0] == "VIRTUAL" else "stored"
+    return Column(name, sort.lower(), collation, charset, nullable == "YES", how)
+
+
+def _keys(session: Database, where: str) -> dict[Name, list[Key]]:
     parts: dict[Name, dict[str, list[tuple[Any, ...]]]] = defaultdict(lambda: defaultdict(list))
-    for batch in session.stream(KEYS):
+    for batch in session.stream(KEYS + where + KEYS_IN_ORDER):
         for schema, table, index, *rest in batch:
             parts[text(schema), text(table)][text(index)].append(tuple(rest))
     return defaultdict(list, {name: _whole(indexes) for name, indexes in parts.items()})

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -68,6 +69,7 @@ def comparable(old: Column, new: Column) -> bool:
     return kind(old) == kind(new)
 
 
+@lru_cache(4096)
 def terms(old: Column, new: Column) -> tuple[Term, Term]:
     """The column's numbers on either side."""
     return _term(old, new), _term(new, old)

@@ -70,6 +70,11 @@ class Moments:
         self._patience_s, self._is_ending = patience_s, is_ending
         self._sessions: dict[str, Database] = {}
 
+    @property
+    def old_leads(self) -> bool:
+        """Whether all that the new side applies went through the old one, so that what holds there holds here."""
+        return not self._ways.old
+
     def close(self) -> None:
         """End its sessions."""
         while self._sessions:

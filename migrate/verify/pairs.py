@@ -16,6 +16,9 @@ from understudy.migrate.verify.hashing import Term
 from understudy.migrate.verify.keys import KeyColumn, Value
 from understudy.migrate.verify.tables import Column, Table
 
+LONG = ("mediumtext", "longtext", "mediumblob", "longblob", "json", *hashing.GEOMETRY, *hashing.COLLECTIONS)
+LONG_BYTES = 4 << 20
+
 
 class Copy(Struct, frozen=True):
     """One side of a table. `source` is it in SQL, `hint` makes ranges use the key, `row` is a row's number."""
@@ -98,7 +101,11 @@ class Copy(Struct, frozen=True):
 
 
 class Pair(Struct, frozen=True):
-    """A table on both sides. `left_out` are columns that can't be compared, with the reason."""
+    """A table on both sides.
+
+    `left_out` are columns that can't be compared, with the reason; `locks_rows`: the old side can lock single ones;
+    `long`: a value may take megabytes.
+    """
 
     name: str
     old: Copy
@@ -109,12 +116,25 @@ class Pair(Struct, frozen=True):
     bytes: int
     digest: str
     left_out: tuple[str, ...] = ()
+    locks_rows: bool = False
+
+    long: bool = False
+
+    @property
+    def row_bytes(self) -> int:
+        """How long a row may well be: as on average by estimate, which may be stale, but not short where it is long."""
+        return max(self.bytes // max(1, self.rows), LONG_BYTES if self.long else 0)
 
     def shown(self, key: Value) -> dict[str, str]:
         """A row's key for a person; without a key, the row's number."""
         if not self.ordered:
             return {"row's number": key[0]}
         return {column.name: column.shown(text) for column, text in zip(self.old.keys, key, strict=True)}
+
+
+def digest(old: Table, new: Table) -> str:
+    """What a change of either definition changes."""
+    return f"{old.digest()}/{new.digest()}"
 
 
 def paired(old: Table, new: Table, thorough: bool) -> Pair:
@@ -131,8 +151,10 @@ def paired(old: Table, new: Table, thorough: bool) -> Pair:
         key.ordered and key.is_counter,
         max(old.rows, new.rows),
         max(old.bytes, new.bytes),
-        f"{old.digest()}/{new.digest()}",
+        digest(old, new),
         tuple(_left_out(old, new, stored)),
+        key.ordered and old.engine == "InnoDB",
+        any(column.base in LONG for column in old.columns),
     )
 
 

@@ -1,4 +1,7 @@
-"""Progress on a terminal: rows, tables, time left, what a chunk takes, lag, why it waits."""
+"""Progress on a terminal: rows, tables, time left, what a chunk takes, lag, why it waits.
+
+A line may have 80 columns. So what matters most comes first, and what doesn't fit is cut off at the end.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,29 @@ import time
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from understudy.migrate.verify.run import Run
 
 EACH_S = 0.2
+BAR = 12  # columns
 
 
 def follow(run: Run, is_done: object, console: Console) -> None:
     """Show how it goes until `is_done` (a thread) has ended; nothing where `console` is no terminal."""
     columns = (
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
-        TimeRemainingColumn(), TextColumn("{task.fields[what]}"),
+        TextColumn("{task.description}"), BarColumn(BAR), TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(compact=True),
+        TextColumn(
+            "{task.fields[what]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)
+        ),
     )  # fmt: skip
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, expand=True, disable=hidden) as progress:
         task = progress.add_task("verify", total=None, what="")
         while _alive(is_done):
             total = sum(pair.rows for pair in run.pairs)
-            progress.update(task, total=max(total, run.tally.rows) or None, completed=run.tally.rows, what=_what(run))
+            progress.update(task, total=max(total, run.tally.rows) or None, completed=run.tally.rows, what=what(run))
             time.sleep(EACH_S)
 
 
@@ -30,17 +39,23 @@ def _alive(thread: object) -> bool:
     return bool(getattr(thread, "is_alive", lambda: False)())
 
 
-def _what(run: Run) -> str:
+def what(run: Run) -> str:
+    """What is going on, the most important first."""
     tally, lag = run.tally, run.guard.lag_s
-    size = sum(pair.bytes for pair in run.pairs) / 2**30
-    parts = [
-        f"{tally.rows:,} rows of {len(run.pairs)} tables, {size:.1f} GiB",
-        tally.table,
-        f"{tally.chunk_s * 1000:.0f} ms a chunk",
-        f"lag {'?' if lag is None else f'{lag:g} s'}",
-    ]
+    parts = [f"held: {run.guard.why}"] if run.guard.why else []
+    parts += [f"{short(tally.rows)} rows", f"{len(run.pairs):,} tables"]
+    if lag is None or lag:
+        parts.append(f"lag {'?' if lag is None else f'{lag:g} s'}")
     if run.rechecker and run.rechecker.pending:
-        parts.append(f"{run.rechecker.pending} rows looked at again")
-    if run.guard.why:
-        parts.append(f"held: {run.guard.why}")
-    return " · ".join(filter(None, parts))
+        parts.append(f"{run.rechecker.pending} again")
+    if tally.table:
+        parts.append(f"{tally.chunk_s * 1000:.0f} ms a chunk of {tally.table}")
+    return " · ".join(parts)
+
+
+def short(rows: int) -> str:
+    """A number in at most five characters."""
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if rows >= size:
+            return f"{rows / size:.1f}{unit}" if rows < 100 * size else f"{rows // size}{unit}"
+    return str(rows)

@@ -25,7 +25,7 @@ from understudy.migrate.verify.suspects import Sight, Suspect, Verdict
 MOST_PENDING = 5_000  # rows; a worker that finds more waits
 AT_ONCE = 100  # keys in one statement
 FIRST_REST_S, LONGEST_REST_S = 0.01, 1.0
-LOCK_S = 0.5  # rows are locked on the old side for no longer
+LOCK_S = 0.5  # rows are locked on the old side for no longer, but for a COMMIT
 
 
 class Pending:
@@ -45,6 +45,11 @@ class Group:
         self.suspects = {key: Suspect(*sights) for key, sights in suspects.items()}
         self.looks = 0
         self.differing: list[Value] = []
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing of it is left to look at."""
+        return not self.suspects
 
 
 class Rechecker:
@@ -104,37 +109,37 @@ class Rechecker:
                 self._waiting.clear()
             groups += fresh
             if groups:
-                groups = self._sides.steady(lambda groups=groups: self._round(groups), is_ending)  # type: ignore[misc]
+                self._sides.steady(lambda groups=groups: self._round(groups), is_ending)  # type: ignore[misc]
+                groups = [group for group in groups if not group.is_settled]
                 rest_s = FIRST_REST_S if fresh else min(LONGEST_REST_S, rest_s * 2)
             if groups:
                 self._clock.sleep(rest_s)
 
-    def _round(self, groups: list[Group]) -> list[Group]:
-        """One look at everything; the groups that need another."""
+    def _round(self, every: list[Group]) -> None:
+        """One look at everything that is not settled; where it breaks off in the middle it may be tried again."""
+        groups = [group for group in every if not group.is_settled]
         before = self._read(groups, old=True)
         self._moments.new_has_old()
         new = self._read(groups, old=False)
         self._moments.old_has_new()
         after = self._read(groups, old=True)
-        return [
-            group for group, *sights in zip(groups, before, new, after, strict=True) if not self._judge(group, *sights)
-        ]
+        for group, *sights in zip(groups, before, new, after, strict=True):
+            self._judge(group, *sights)
 
-    def _judge(self, group: Group, *sights: Mapping[Value, Sight]) -> bool:
-        """Whether all of the group is settled."""
+    def _judge(self, group: Group, *sights: Mapping[Value, Sight]) -> None:
         before, new, after = sights
         group.looks += 1
+        group.differing.clear()
         for key, suspect in list(group.suspects.items()):
             verdict = suspect.look(before.get(key), new.get(key), after.get(key))
             if verdict is Verdict.UNDECIDED and group.looks >= self._looks and self._lock_rows:
-                verdict = self._locked(group.pair, key)
+                verdict = self._locked(group.pair, key, suspect)
             if verdict is not Verdict.UNDECIDED or group.looks >= self._looks:
                 self._settle(group, key, verdict)
         if group.differing:
             self._tell(group)
-        if not group.suspects:
+        if group.is_settled:
             self.release(group.of)
-        return not group.suspects
 
     def _settle(self, group: Group, key: Value, verdict: Verdict) -> None:
         if verdict is Verdict.DIFFERS:
@@ -166,26 +171,32 @@ class Rechecker:
         for start in range(0, len(keys), AT_ONCE):
             yield from keyed(session, copy, copy.these(keys[start : start + AT_ONCE])).items()
 
-    def _locked(self, pair: Pair, key: Value) -> Verdict:
+    def _locked(self, pair: Pair, key: Value, suspect: Suspect) -> Verdict:
         """A look at a row that the old side's writers wait for, for half a second at most."""
-        if not pair.ordered:
+        if not pair.locks_rows or not self._moments.old_leads:
             return Verdict.UNDECIDED
         try:
-            return self._held(pair, key)
+            return self._held(pair, key, suspect)
         except LockedError:
             return Verdict.UNDECIDED
 
-    def _held(self, pair: Pair, key: Value) -> Verdict:
+    def _held(self, pair: Pair, key: Value, suspect: Suspect) -> Verdict:
         old: Database = self._sides.old
         old.execute("SET SESSION innodb_lock_wait_timeout = 1")
         with old.transaction():
-            mine = keyed(old, pair.old, pair.old.these([key], locked=True)).get(key)
+            mine = _number(old, pair.old.these([key], locked=True))
             sight = self._sides.aside(lambda new: self._caught_up(new, pair, key))
             with suppress(TimeoutError):
-                return Verdict.AGREES if mine == sight.result(LOCK_S) else Verdict.DIFFERS
+                return suspect.held(mine, sight.result(LOCK_S))
         sight.exception()  # the rows are free again; the session is, once it has answered
         return Verdict.UNDECIDED
 
     def _caught_up(self, new: Database, pair: Pair, key: Value) -> Sight:
         self._moments.new_has_old()
-        return keyed(new, pair.new, pair.new.these([key])).get(key)
+        return _number(new, pair.new.these([key]))
+
+
+def _number(session: Database, sql: str) -> Sight:
+    """One row's number; not as a stream, which a lock that isn't had would end together with its session."""
+    row = session.row(sql)
+    return int([*row.values()][-1]) if row else None

@@ -21,7 +21,7 @@ from understudy.migrate.verify.guard import Guard
 from understudy.migrate.verify.moments import Descent, EndedError, Moments
 from understudy.migrate.verify.options import Side
 from understudy.migrate.verify.pace import Pace
-from understudy.migrate.verify.pairs import Pair, paired
+from understudy.migrate.verify.pairs import Pair, digest, paired
 from understudy.migrate.verify.rechecking import Rechecker
 from understudy.migrate.verify.schedule import Schedule, batches, is_small
 from understudy.migrate.verify.sessions import Sides, retried
@@ -125,7 +125,10 @@ class Run:
             self.ending.is_set,
         )
         self.matched = match(old, new, self._folded)
-        self.pairs = tuple(paired(*both, self._settings.thorough) for both in self.matched.both)
+        known_pairs = {pair.digest: pair for pair in self.pairs}
+        self.pairs = tuple(
+            known_pairs.get(digest(*both)) or paired(*both, self._settings.thorough) for both in self.matched.both
+        )
         known = self._state.tables()
         fresh = {
             pair.name: pair.digest
@@ -151,7 +154,7 @@ class Run:
         ]
         names = {pair.name for pair in small}
         cutters = [
-            Cutter(pair, Pace(*pace), known[pair.name].reached, known[pair.name].cut)
+            Cutter(pair, Pace(*pace, pair.row_bytes), known[pair.name].reached, known[pair.name].cut)
             for pair in todo
             if pair.name not in names
         ]
@@ -164,7 +167,7 @@ class Run:
         settings, errors = self._settings, list[BaseException]()
 
         def sides() -> Sides:
-            return stack.enter_context(closing(self._sides()))
+            return stack.enter_context(closing(self._retried(self._sides)))
 
         def guarded(task: Callable[[], None]) -> None:
             try:

@@ -13,6 +13,7 @@ from understudy.migrate.verify.pairs import Pair
 from understudy.migrate.verify.state import Opened, State
 
 SMALL_ROWS = 1_000
+SMALL_LONG = 20  # rows, where a value may take megabytes
 SMALL_BYTES = 1 << 18
 BATCH = 100  # small tables in one statement
 
@@ -44,7 +45,7 @@ def batches(pairs: Iterable[Pair]) -> Iterator[Batch]:
 
 def is_small(pair: Pair) -> bool:
     """Whether a table is read as a whole, with others."""
-    return pair.rows <= SMALL_ROWS and pair.bytes <= SMALL_BYTES
+    return pair.rows <= (SMALL_LONG if pair.long else SMALL_ROWS) and pair.bytes <= SMALL_BYTES
 
 
 class Schedule:

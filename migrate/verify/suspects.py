@@ -49,6 +49,16 @@ class Suspect:
         self._last = (before, new)
         return Verdict.DIFFERS if self._alike >= LOOKS_ALIKE else Verdict.UNDECIDED
 
+    def held(self, old: Sight, new: Sight) -> Verdict:
+        """The verdict of a look during which the old side's row could not change; a row that isn't there can."""
+        self._remember(old, new, old)
+        if self._old & self._new:
+            return Verdict.AGREES
+        if old is None:
+            return Verdict.UNDECIDED
+        self._last = (old, new)
+        return Verdict.DIFFERS
+
     def _remember(self, before: Sight, new: Sight, after: Sight) -> None:
         if len(self._old) < KEPT:
             self._old |= {before, after}

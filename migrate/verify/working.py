@@ -118,7 +118,7 @@ class Worker:
             if place in equal:
                 self._tally.chunk(pair.name, old[place][0], 0.0)
             else:
-                self._schedule.add(Cutter(pair, Pace(*self._pace)))
+                self._schedule.add(Cutter(pair, Pace(*self._pace, pair.row_bytes)))
 
     def _wholes(self, batch: Batch) -> tuple[Wholes, Wholes]:
         def ask(session: Database, copies: list[Copy]) -> Wholes:

@@ -363,8 +363,15 @@ class Build(Section, frozen=True):
     dump_program: Annotated[
         str,
         Meta(
-            description='for build = "dump": a command such as "mariadb-dump" or "docker exec -i db mysqldump" that '
-            "reads the rows; empty: Understudy reads them itself"
+            description='for build = "dump": a command such as "mydumper", "mariadb-dump" or "docker exec -i db '
+            'mysqldump" that reads the rows; empty: Understudy reads them itself'
+        ),
+    ] = ""
+    scratch: Annotated[
+        str,
+        Meta(
+            description="folder for what mydumper writes, under the same name where it runs in a container; empty: the "
+            "temporary folder"
         ),
     ] = ""
     upgrade_program: Annotated[
@@ -434,7 +441,8 @@ class Verify(Section, frozen=True):
     lock_rows: Annotated[
         bool,
         Meta(
-            description="true locks rows that never hold still on the old side, one by one, for half a second at most"
+            description="true locks rows that never hold still on the old side (InnoDB), one by one, for half a second"
+            " at most; it takes no more privileges"
         ),
     ] = False
     ignore: Annotated[

@@ -98,7 +98,7 @@ class Asked(Beside):
             self.elapsed_ms = (time.perf_counter() - self.sent_at) * 1e3 if self.sent_at else 0.0
             self.let_go()
         self.shadow.ended(self)
-        self.turn.shadow_ended()
+        self._worker.spare.do(Turn.shadow_ended, self.turn)
 
 
 class Shadow:
@@ -201,20 +201,15 @@ class Mirror:
 
     def __init__(self, shadows: list[Shadow]) -> None:
         self.shadows = {shadow.name: shadow for shadow in shadows}
-        self._later: list[Turn] = []
 
     def ask(self, turn: Turn) -> None:
         """Ask the turn's shadows, once the users' bytes that are already here have been passed on."""
         turn.waiting_for += 1
-        self._later.append(turn)
-        if len(self._later) == 1:
-            turn.worker.loop.call_soon(self._ask_now)
+        turn.worker.spare.do(self._ask_now, turn)
 
-    def _ask_now(self) -> None:
-        turns, self._later = self._later, []
-        for turn in turns:
-            self._ask(turn)
-            turn.shadow_ended()
+    def _ask_now(self, turn: Turn) -> None:
+        self._ask(turn)
+        turn.shadow_ended()
 
     def _ask(self, turn: Turn) -> None:
         if turn.bucket or turn.failure:  # the client or the primary has gone meanwhile

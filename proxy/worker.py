@@ -38,6 +38,7 @@ from understudy.proxy.pool import Pool
 from understudy.proxy.prepare import Prepared, Preparer
 from understudy.proxy.recorder import Batch, Recorder
 from understudy.proxy.remembered import Remembered
+from understudy.proxy.spare import SpareTime
 from understudy.proxy.tunnel import TunnelEnd
 from understudy.proxy.turn import Turn
 from understudy.tasks import Tasks
@@ -88,6 +89,7 @@ class Worker:
         pools = {name: Pool(name, stack, connect_s, self.rules.read_reply) for name, stack in settings.stacks.items()}
         self.primary = pools[settings.primary]
         self._primary_failed: dict[str, int] = {}
+        self.spare = SpareTime(self.loop.call_soon)
         self.mirror = Mirror([self._shadow(pools[name]) for name in settings.shadows])
         self._shadows = tuple(self.mirror.shadows.values())
         self._prepared: dict[bytes, Remembered[Prepared]] = {}

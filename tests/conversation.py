@@ -226,6 +226,9 @@ class ScriptedStack:
             await self._serve(reader, writer, self.connections)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
+        except RuntimeError as error:  # what uvloop raises where asyncio has a ConnectionResetError
+            if "the handler is closed" not in str(error):
+                raise
         finally:
             self.open -= 1
             self._tasks.discard(task)

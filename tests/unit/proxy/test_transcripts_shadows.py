@@ -510,7 +510,7 @@ async def test_asking_again_keeps_to_its_budget(stage: Stage) -> None:
         for _ in range(20):
             await client.ask(GET())
     await stage.settled(different=20)
-    assert stage.worker.counts.asked_again in (2, 4)
+    assert 2 <= stage.worker.counts.asked_again <= 4  # a new second may begin anywhere among them
 
 
 # --- recording

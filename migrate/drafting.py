@@ -81,7 +81,7 @@ class _Drafting:
     def _build(self, name: str, source: str | None, under: str) -> None:
         place = {"source": source, "under": under}
         self._write(Kind.COPY, name, self._why_built(name), "drop what was copied", Kind.WIPE, **place)
-        if self.wish.build in ("dump", "mydumper"):
+        if self.wish.build == "dump":
             reason = "a dump leaves the users out, since their tables differ between versions"
             self._write(Kind.ACCOUNTS, name, reason, "drop the users created", Kind.DROP_ACCOUNTS, **place)
         elif self._may_need_upgrade(name, under):

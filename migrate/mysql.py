@@ -219,7 +219,9 @@ class Session:
                 translating(self.address, self._password, _secrets(arguments)),
                 self._connection.cursor(kind) as cursor,
             ):
-                cursor.execute(sql, _revealed(arguments))
+                # A text may hold bytes of another character set, which the driver itself would refuse to send.
+                sent = sql if arguments or sql.isascii() else sql.encode("utf-8", "surrogateescape")
+                cursor.execute(sent, _revealed(arguments))
                 return take(cursor)
         except (faults.LoginError, faults.StatementError) as error:
             needed = error.number == XAER_RMERR and "XA RECOVER" in sql

@@ -57,8 +57,8 @@ def flavour_of(command: Sequence[str]) -> Flavour:
 def options(client: Client) -> str:
     """The option file's text."""
     host, port = split_address(client.address)
-    lines = ["[client]", "protocol=tcp", f"host={_quoted(host)}", f"port={port}", f"user={_quoted(client.login.user)}"]
-    lines += [f"password={_quoted(client.login.password.reveal())}", *_tls(client)]
+    lines = ["[client]", "protocol=tcp", f"host={quoted(host)}", f"port={port}", f"user={quoted(client.login.user)}"]
+    lines += [f"password={quoted(client.login.password.reveal())}", *_tls(client)]
     return "\n".join(lines) + "\n"
 
 
@@ -74,12 +74,12 @@ def _tls(client: Client) -> Iterator[str]:
         yield "ssl-verify-server-cert" if tls.verify == "identity" else "skip-ssl-verify-server-cert"
     for name in ("ca", "cert", "key"):
         if file := getattr(tls, name):
-            yield f"ssl-{name}={_quoted(os.path.abspath(file))}"
+            yield f"ssl-{name}={quoted(os.path.abspath(file))}"
     if versions := _VERSIONS.get(tls.minimum):
         yield f"tls-version={versions}"
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
     """A value of an option file (MySQL manual, "Using Option Files")."""
     return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
 

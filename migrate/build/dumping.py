@@ -9,15 +9,17 @@ tables with a FLOAT too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from understudy.errors import UnderstudyError
-from understudy.migrate.build import inventory, making, mark, moment, program, target
-from understudy.migrate.build.inventory import Inventory, Table
+from understudy.migrate.build import inventory, making, mark, moment, mydumper, program, scratch, target
+from understudy.migrate.build.defaults import flavour_of
+from understudy.migrate.build.inventory import Inventory, Made, Table
 from understudy.migrate.build.loading import Loader
 from understudy.migrate.build.progress import Progress
 from understudy.migrate.ports import Database
@@ -40,6 +42,8 @@ def dump(copying: Copying, keeper: Database, progress: Progress) -> Coordinates:
     with moment.reader(copying.servers, copying.under) as looking, looking.patient(600):
         inventory.require_sight(looking)
         target.same_flavour(looking.version, keeper.version, copying.server)
+        scratch.sweep(scratch.place(copying.settings.scratch), mydumper.swept(looking))
+        require_program(copying, looking)
         for _ in range(TRIES):
             progress.begins(f"reading what {copying.under} holds")
             found = inventory.read(looking)
@@ -50,6 +54,7 @@ def dump(copying: Copying, keeper: Database, progress: Progress) -> Coordinates:
                 readers, at = stack.enter_context(
                     moment.snapshots(copying.servers, copying.under, sessions, begin.program, held=held)
                 )
+                begin.require_same(at)
                 if inventory.read(looking).shape() != found.shape():
                     progress.says("the schema changed meanwhile: reading it again")
                     continue
@@ -61,29 +66,71 @@ def dump(copying: Copying, keeper: Database, progress: Progress) -> Coordinates:
     )
 
 
+def require_program(copying: Copying, source: Database) -> None:
+    """Raise ProgramError where the dump program that the settings name can't be run, or does not fit."""
+    if not (command := copying.settings.dump_program):
+        return
+    if mydumper.is_meant(command):
+        mydumper.require_fit(command, copying.logins.of(source.address), encrypted=source.is_encrypted)
+    else:
+        flavour_of(shlex.split(command))
+
+
 class _Beginning:
     """What is begun in the moment of the snapshot: the dump program, where there is one."""
 
     def __init__(self, copying: Copying, found: Inventory, stack: ExitStack) -> None:
         self.found = found
         self.own, self.dumped = _with_rows(found.tables), list[Table]()
-        self.running: program.Program | None = None
+        self.running: program.Program | mydumper.Mydumper | None = None
         self._copying, self._stack = copying, stack
         if copying.settings.dump_program:
-            self.dumped = [table for table in self.own if not program.why_not(table)]
-            self.own = [table for table in self.own if program.why_not(table)]
+            self.dumped = self._dumped()
+            self.own = [table for table in self.own if table not in self.dumped]
+
+    def _dumped(self) -> list[Table]:
+        if not mydumper.is_meant(self._copying.settings.dump_program):
+            return [table for table in self.own if not program.why_not(table)]
+        dumped = mydumper.chosen(self.own, self._left_out(self.own))
+        where = scratch.place(self._copying.settings.scratch)
+        scratch.require_room(where, sum(table.data_bytes for table in dumped))
+        return dumped
+
+    def _left_out(self, tables: Sequence[Table]) -> list[Made]:
+        """All but these; programs stumble over a view that works no more."""
+        wanted = {table.name for table in tables}
+        left_out = [table.made for table in self.found.tables if table.name not in wanted]
+        return [*left_out, *self.found.of("VIEW", "SEQUENCE")]
 
     def program(self) -> None:
         """Begin it, and wait until it sees the moment; called while the server stands still."""
         if not self.dumped:
             return
-        left_out = [table.made for table in self.found.tables if table not in self.dumped]
-        left_out += self.found.of("VIEW", "SEQUENCE")  # programs stumble over a view that works no more
-        with self._copying.servers.open(self._copying.under) as session:
+        left_out, settings = self._left_out(self.dumped), self._copying.settings
+        logins, servers = self._copying.logins, self._copying.servers
+        command = settings.dump_program
+        with servers.open(self._copying.under) as session:
+            if mydumper.is_meant(command):
+                where, threads = scratch.place(settings.scratch), settings.parallel
+                begun = self._stack.enter_context(
+                    mydumper.dumping(command, servers, logins, session, where, threads, self.dumped, left_out)
+                )
+                self.running = begun
+                begun.await_begun()
+                return
             before = program.transactions(session)
-            command, logins = self._copying.settings.dump_program, self._copying.logins
             self.running = self._stack.enter_context(program.dumping(command, logins, session, self.dumped, left_out))
             program.await_begun(self.running, session, before, logins.of(session.address).user)
+
+    def require_same(self, at: Coordinates) -> None:
+        """Raise ProgramError where the program says that it began elsewhere."""
+        if isinstance(self.running, mydumper.Mydumper):
+            self.running.require_same(at)
+
+    @property
+    def binary(self) -> bool:
+        """Whether its statements are bytes, each column's in its own character set."""
+        return self.running is not None and self.running.binary
 
     def statements(self) -> Iterator[tuple[Table, str]] | None:
         """What the program writes, by table; None where there is none."""
@@ -111,7 +158,8 @@ def _load(
         making.schemas(loaders[0], found.schemas)
         making.definitions_of(looking, loaders[0], found, progress.says)
         progress.begins(f"copying {copying.under} to {copying.server}", found.bytes, found.rows)
-        Loader(progress).load(begin.own, list(zip(readers, loaders, strict=True)), begin.statements())
+        pairs = list(zip(readers, loaders, strict=True))
+        Loader(progress).load(begin.own, pairs, begin.statements(), binary=begin.binary)
         making.sequences(looking, loaders[0], found)
         making.triggers(loaders[0], found)
 

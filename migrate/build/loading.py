@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from queue import Empty, Full, Queue, SimpleQueue
 
 from understudy.errors import UnderstudyError
@@ -50,25 +51,23 @@ class Loader:
         tables: Sequence[Table],
         pairs: Sequence[tuple[Database, Database]],
         dumped: Iterator[tuple[Table, str]] | None = None,
+        *,
+        binary: bool = False,
     ) -> None:
         """Copy the tables' rows with these pairs of sessions, (source, target). Raises what went wrong first.
 
-        `dumped` are statements of other tables, which half of the target's sessions (at least one) take instead.
+        `dumped` are statements of other tables, which half of the target's sessions (at least one) take first; with
+        `binary` they hold each column's bytes in its own character set.
         """
         queue: SimpleQueue[Table] = SimpleQueue()
         for table in sorted(tables, key=lambda table: -table.bytes):
             queue.put(table)
-        takers = pairs[: (len(pairs) + 1) // 2] if dumped is not None else []
-        threads = [
-            self._thread(f"copy-{index}", lambda source, target: self._work(queue, source, target), *pair)
-            for index, pair in enumerate(pairs if tables else [])
-            if pair not in takers or len(pairs) == 1
-        ]
-        if dumped is not None:
-            stream = Stream(dumped, len(takers), self._failed.is_set)
-            threads += [self._thread("dumped", lambda *_: stream.fill(), *pairs[0])]
-            for index, pair in enumerate(takers):
-                threads.append(self._thread(f"take-{index}", lambda s, t: self._take(stream, s, t), *pair))
+        takers = 0 if dumped is None else (len(pairs) + 1) // 2 if tables else len(pairs)
+        stream = None if dumped is None else Stream(dumped, takers, self._failed.is_set)
+        threads = [] if stream is None else [self._thread("dumped", stream.fill)]
+        for index, pair in enumerate(pairs):
+            taken = stream if index < takers else None
+            threads.append(self._thread(f"copy-{index}", partial(self._copy, queue, taken, *pair, binary=binary)))
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -76,18 +75,24 @@ class Loader:
         if self._failure is not None:
             raise self._failure
 
-    def _thread(
-        self, name: str, work: Callable[[Database, Database], None], source: Database, target: Database
-    ) -> threading.Thread:
+    def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
         def guarded() -> None:
             try:
-                work(source, target)
+                work()
             except BaseException as error:
                 if not self._failed.is_set():
                     self._failure = error
                 self._failed.set()
 
         return threading.Thread(target=guarded, name=name, daemon=True)
+
+    def _copy(
+        self, queue: SimpleQueue[Table], stream: Stream | None, source: Database, target: Database, *, binary: bool
+    ) -> None:
+        if stream is not None:
+            with _in_bytes(target) if binary else nullcontext():
+                self._take(stream, source, target)
+        self._work(queue, source, target)
 
     def _work(self, queue: SimpleQueue[Table], source: Database, target: Database) -> None:
         with source.patient(PATIENCE_S), target.patient(PATIENCE_S):
@@ -104,6 +109,18 @@ class Loader:
             worker = _Worker(source, target, self._progress, self._failed.is_set)
             for table, sql in stream:
                 worker.take(table, sql)
+
+
+@contextmanager
+def _in_bytes(session: Database) -> Iterator[None]:
+    """Have strings of the statements inside taken as the bytes that they are, by whatever column they are for."""
+    names = ("character_set_client", "collation_connection")
+    before = [text(session.value(f"SELECT @@SESSION.{name}")) for name in names]
+    for name in names:
+        session.execute(f"SET SESSION {name} = binary")
+    yield
+    for name, value in zip(names, before, strict=True):
+        session.execute(f"SET SESSION {name} = {value}")
 
 
 class Stream:

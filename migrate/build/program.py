@@ -25,6 +25,9 @@ from understudy.migrate.rows import number
 from understudy.migrate.versions import Flavour, Version
 
 BEGIN_S = 20.0  # how long the server stands still, at most, until the program has begun its transaction
+ASKED_EVERY_S = (
+    0.12  # InnoDB shows the same list again to who asks within 100 ms of the last time: measured, 5.6 to 9.7
+)
 CHUNK = 1 << 20
 UNFIT = "a program of the server's own flavour, and no older than the server, fits best; without one Understudy reads"
 _SESSION = re.compile(rb"/\*[!M]|--|SET |LOCK TABLES|UNLOCK TABLES|COMMIT|commit|set autocommit|$")
@@ -63,6 +66,8 @@ def why_not(table: Table) -> str:
 
 class Program:
     """A dump program that is running."""
+
+    binary = False  # its statements are in utf8mb4
 
     def __init__(self, running: subprocess.Popen[bytes], said: IO[bytes], name: str) -> None:
         self._running, self._said, self._name = running, said, name
@@ -155,5 +160,5 @@ def await_begun(program: Program, session: Database, before: set[int], user: str
         ours = session.rows("SELECT ID AS id FROM information_schema.processlist WHERE USER = %s", user)
         if new & {number(row["id"]) for row in ours}:
             return
-        time.sleep(0.01)
+        time.sleep(ASKED_EVERY_S)
     raise ProgramError(f"the dump program has not begun its transaction within {BEGIN_S:g} s: {program.complaint()}")

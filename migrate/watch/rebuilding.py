@@ -83,7 +83,7 @@ def _steps(tree: Tree, names: tuple[str, ...], wish: Wish) -> Iterator[Step]:
 
 
 def _after_copy(build: str) -> list[Kind]:
-    if build in ("dump", "mydumper"):
+    if build == "dump":
         return [Kind.ACCOUNTS]
     return [Kind.UPGRADE] if build.startswith("hook") else []
 

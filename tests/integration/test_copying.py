@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import docker.types
 import pytest
@@ -137,6 +138,25 @@ def emptied(server: Running) -> None:
         copying.wipe(Copying(found.source, server.address, found.way, Build(), LOGINS))
 
 
+class Mydumper(NamedTuple):
+    """How mydumper is run in the product's image, and the folder that both see."""
+
+    command: str
+    scratch: Path
+
+    @property
+    def settings(self) -> dict[str, object]:
+        return {"dump_program": self.command, "scratch": str(self.scratch)}
+
+
+@pytest.fixture(scope="module")
+def mydumper(net: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mydumper]:
+    folder = tmp_path_factory.mktemp("scratch")
+    mount = docker.types.Mount(str(folder), str(folder), type="bind")
+    with running("understudy-dev", "infinity", network=net, entrypoint=["sleep"], mounts=[mount]) as service:
+        yield Mydumper(f"docker exec -i -u {os.getuid()} {service.container.id} mydumper", folder)
+
+
 PAIRS = [
     ("my56", "my97", {}),
     ("ma105", "ma1011", {}),
@@ -144,8 +164,12 @@ PAIRS = [
     ("other97", "my97", {"parallel": 2}),
     ("ma105", "ma118", {"dump_program": "docker exec -i {container} mariadb-dump"}),
     ("my56", "my97", {"dump_program": "docker exec -i {container} mysqldump"}),
+    ("my56", "my97", {"dump_program": "mydumper", "parallel": 3}),
+    ("other97", "my97", {"dump_program": "mydumper", "parallel": 1}),
+    ("ma105", "ma118", {"dump_program": "mydumper"}),
+    ("ma1011", "ma118", {"dump_program": "mydumper"}),
 ]
-IDS = [f"{old}-{new}{'-program' * ('dump_program' in more)}" for old, new, more in PAIRS]
+IDS = [f"{old}-{new}-{str(more.get('dump_program', '')).split(' ')[-1]}".rstrip("-") for old, new, more in PAIRS]
 
 
 @pytest.mark.parametrize(
@@ -154,10 +178,12 @@ IDS = [f"{old}-{new}{'-program' * ('dump_program' in more)}" for old, new, more 
     ids=IDS,
 )
 def test_a_copy_made_under_writes_and_replication_from_its_coordinates_end_equal(
-    servers: dict[str, Running], old: str, new: str, settings: dict[str, object]
+    servers: dict[str, Running], mydumper: Mydumper, old: str, new: str, settings: dict[str, object]
 ) -> None:
     emptied(servers[new])
-    if program := settings.get("dump_program"):  # the new server's own, in its container
+    if settings.get("dump_program") == "mydumper":
+        settings = {**settings, **mydumper.settings}
+    elif program := settings.get("dump_program"):  # the new server's own, in its container
         settings = {"dump_program": str(program).format(container=servers[new].service.container.id)}
     wanted = copying_of(servers[old], servers[new], **settings)
     before = servers[new].coordinates()
@@ -172,6 +198,7 @@ def test_a_copy_made_under_writes_and_replication_from_its_coordinates_end_equal
         follow(servers[new], servers[old], at)
     with servers[old].sql() as one, servers[new].sql() as other:
         assert differences(one, other) == []
+        assert not list(mydumper.scratch.iterdir())
         assert states(other) == {"ev": "asleep", "ev_off": "off"}
     said = "\n".join(told.said)
     if old == "my56":

@@ -32,8 +32,13 @@ class Copy(_OnACopy):
         return copied(self.copying) is not None
 
     def check(self) -> None:
-        """It has to fit."""
+        """It has to fit, and so has the program that is to read it."""
         room(self.copying)
+        if self.copying.kind == "dump":
+            from understudy.migrate.build import dumping
+
+            with self.copying.servers.open(self.copying.under) as source:
+                dumping.require_program(self.copying, source)
 
     def do(self) -> None:
         """Copy; what an interrupted copy has left is dropped first."""

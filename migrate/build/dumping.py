@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from understudy.errors import UnderstudyError
-from understudy.migrate.build import inventory, making, mark, moment, mydumper, program, scratch, target
-from understudy.migrate.build.defaults import flavour_of
+from understudy.migrate.build import inventory, making, mark, moment, mydumper, mydumping, program, scratch, target
+from understudy.migrate.build.defaults import ProgramError, flavour_of
 from understudy.migrate.build.inventory import Inventory, Made, Table
 from understudy.migrate.build.loading import Loader
 from understudy.migrate.build.progress import Progress
@@ -42,7 +42,8 @@ def dump(copying: Copying, keeper: Database, progress: Progress) -> Coordinates:
     with moment.reader(copying.servers, copying.under) as looking, looking.patient(600):
         inventory.require_sight(looking)
         target.same_flavour(looking.version, keeper.version, copying.server)
-        scratch.sweep(scratch.place(copying.settings.scratch), mydumper.swept(looking))
+        with suppress(ProgramError):  # who needs no such folder need not have one
+            scratch.sweep(scratch.place(copying.settings.scratch), mydumping.swept(looking))
         require_program(copying, looking)
         for _ in range(TRIES):
             progress.begins(f"reading what {copying.under} holds")
@@ -71,6 +72,7 @@ def require_program(copying: Copying, source: Database) -> None:
     if not (command := copying.settings.dump_program):
         return
     if mydumper.is_meant(command):
+        scratch.place(copying.settings.scratch)
         mydumper.require_fit(command, copying.logins.of(source.address), encrypted=source.is_encrypted)
     else:
         flavour_of(shlex.split(command))
@@ -82,7 +84,7 @@ class _Beginning:
     def __init__(self, copying: Copying, found: Inventory, stack: ExitStack) -> None:
         self.found = found
         self.own, self.dumped = _with_rows(found.tables), list[Table]()
-        self.running: program.Program | mydumper.Mydumper | None = None
+        self.running: program.Program | mydumping.Mydumper | None = None
         self._copying, self._stack = copying, stack
         if copying.settings.dump_program:
             self.dumped = self._dumped()
@@ -113,7 +115,7 @@ class _Beginning:
             if mydumper.is_meant(command):
                 where, threads = scratch.place(settings.scratch), settings.parallel
                 begun = self._stack.enter_context(
-                    mydumper.dumping(command, servers, logins, session, where, threads, self.dumped, left_out)
+                    mydumping.dumping(command, servers, logins, session, where, threads, self.dumped, left_out)
                 )
                 self.running = begun
                 begun.await_begun()
@@ -124,7 +126,7 @@ class _Beginning:
 
     def require_same(self, at: Coordinates) -> None:
         """Raise ProgramError where the program says that it began elsewhere."""
-        if isinstance(self.running, mydumper.Mydumper):
+        if isinstance(self.running, mydumping.Mydumper):
             self.running.require_same(at)
 
     @property

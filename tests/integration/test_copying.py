@@ -9,12 +9,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import docker.types
 import pytest
+from msgspec.structs import replace
 from testcontainers.core.network import Network
 
 from containers import network, running
@@ -28,6 +29,7 @@ from understudy.migrate.build import copying, loading, mark, upgrading
 from understudy.migrate.build.copying import Copying
 from understudy.migrate.build.dumping import SnapshotError
 from understudy.migrate.build.hooking import HookError
+from understudy.migrate.build.mydumper import require_fit
 from understudy.migrate.build.target import TargetError
 from understudy.migrate.dialects import Follow
 from understudy.migrate.faults import ServerError
@@ -390,15 +392,16 @@ SCRIPT = """
 import sys
 from integration.test_copying import *
 from understudy.migrate.build.progress import Lines
-copying.copy(Copying(sys.argv[1], sys.argv[2], "dump", Build(parallel=1), LOGINS), Lines(sys.stdout))
+settings = Build(parallel=1, dump_program=sys.argv[3], scratch=sys.argv[4])
+copying.copy(Copying(sys.argv[1], sys.argv[2], "dump", settings, LOGINS), Lines(sys.stdout))
 """
 
 
-def copier(old: Running, new: Running) -> subprocess.Popen[bytes]:
+def copier(old: Running, new: Running, program: str = "", scratch: str = "") -> subprocess.Popen[bytes]:
     """A copy in a process of its own."""
     tests = Path(__file__).resolve().parents[1]
     return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, old.address, new.address],
+        [sys.executable, "-c", SCRIPT, old.address, new.address, program, scratch],
         env={**os.environ, "PYTHONPATH": str(tests)},
         stdout=subprocess.DEVNULL,
     )
@@ -430,6 +433,68 @@ def test_a_copy_that_is_killed_or_whose_target_goes_down_begins_anew_and_ends_eq
         assert any("dropping what an interrupted copy left" in line for line in told.said)
         with old.sql() as one, new.sql() as other:
             assert differences(one, other) == []
+
+
+def test_a_copy_by_mydumper_that_is_killed_leaves_nothing_after_the_next(
+    servers: dict[str, Running], mydumper: Mydumper
+) -> None:
+    old, new = servers["my56"], servers["my97"]
+    emptied(new)
+    with bulky(old):
+        process = copier(old, new, mydumper.command, str(mydumper.scratch))
+        try:
+            wait_until(lambda: amid(new), 60, "rows arrive")
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait(10)
+        (left,) = mydumper.scratch.iterdir()
+        assert left.stat().st_mode & 0o777 == 0o700
+        assert (left / "login.cnf").stat().st_mode & 0o777 == 0o600
+        with reading_on(old) as reader:
+            (left / "log").write_text(f"Thread 1 connected using MySQL connection ID {reader}\n")
+            copying.copy(copying_of(old, new, scratch=str(mydumper.scratch)), Told())
+            with old.sql() as session:
+                assert not session.rows("SELECT 1 FROM information_schema.processlist WHERE id = %s", reader)
+        assert not list(mydumper.scratch.iterdir())
+
+
+@contextmanager
+def reading_on(server: Running) -> Iterator[int]:
+    """A session that reads as mydumper does until it is killed: its id."""
+
+    def read(session: Session) -> None:
+        with suppress(ServerError), session.patient(120):
+            session.value("SELECT /*!40001 SQL_NO_CACHE */ SLEEP(100)")
+
+    with server.sql() as session:
+        thread = threading.Thread(target=read, args=(session,))
+        thread.start()
+        yield session.id
+        thread.join()
+
+
+def test_a_program_that_does_not_fit_is_refused_before_anything_is_made(
+    servers: dict[str, Running], mydumper: Mydumper, tmp_path: Path
+) -> None:
+    old, new = servers["other97"], servers["my97"]
+    emptied(new)
+    newer = tmp_path / "mydumper"
+    newer.write_text("#!/bin/sh\necho mydumper v0.16.7-5, built against MySQL 8.0.36\n")
+    newer.chmod(0o755)
+    refused: list[tuple[dict[str, object], str]] = [
+        ({"dump_program": str(newer)}, r"mydumper 0\.16\.7-5, and Understudy knows how 0\.10\.x is run"),
+        ({"dump_program": str(tmp_path / "none/mydumper")}, "can't be run: No such file"),
+        ({**mydumper.settings, "scratch": str(tmp_path / "none")}, "no such folder"),
+    ]
+    for settings, why in refused:
+        with pytest.raises(UnderstudyError, match=why):
+            copying.copy(copying_of(old, new, **settings), Told())
+    strict = Login("root", ROOT.password, replace(ANY_TLS, verify="identity"))
+    with pytest.raises(UnderstudyError, match="can't do with TLS what is asked for"), old.sql() as session:
+        require_fit(mydumper.command, strict, encrypted=session.is_encrypted)
+    with new.sql() as session:
+        assert not session.rows("SHOW DATABASES LIKE 'shop'")
+    emptied(new)
 
 
 def failure_of(wanted: Copying) -> list[BaseException]:

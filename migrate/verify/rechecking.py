@@ -25,6 +25,7 @@ from understudy.migrate.verify.suspects import Sight, Suspect, Verdict
 MOST_PENDING = 5_000  # rows; a worker that finds more waits
 AT_ONCE = 100  # keys in one statement
 FIRST_REST_S, LONGEST_REST_S = 0.01, 1.0
+LOCKINGS = 3  # of the looks at a row, the last ones may lock it
 LOCK_S = 0.5  # rows are locked on the old side for no longer, but for a COMMIT
 
 
@@ -132,7 +133,7 @@ class Rechecker:
         group.differing.clear()
         for key, suspect in list(group.suspects.items()):
             verdict = suspect.look(before.get(key), new.get(key), after.get(key))
-            if verdict is Verdict.UNDECIDED and group.looks >= self._looks and self._lock_rows:
+            if verdict is Verdict.UNDECIDED and group.looks > self._looks - LOCKINGS and self._lock_rows:
                 verdict = self._locked(group.pair, key, suspect)
             if verdict is not Verdict.UNDECIDED or group.looks >= self._looks:
                 self._settle(group, key, verdict)
@@ -182,13 +183,14 @@ class Rechecker:
 
     def _held(self, pair: Pair, key: Value, suspect: Suspect) -> Verdict:
         old: Database = self._sides.old
+        self._moments.new_has_old()  # so that little is left to wait for under the lock
         old.execute("SET SESSION innodb_lock_wait_timeout = 1")
         with old.transaction():
             mine = _number(old, pair.old.these([key], locked=True))
             sight = self._sides.aside(lambda new: self._caught_up(new, pair, key))
             with suppress(TimeoutError):
                 return suspect.held(mine, sight.result(LOCK_S))
-        sight.exception()  # the rows are free again; the session is, once it has answered
+        sight.exception()  # the row is free again; the session is, once it has answered
         return Verdict.UNDECIDED
 
     def _caught_up(self, new: Database, pair: Pair, key: Value) -> Sight:

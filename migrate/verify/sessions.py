@@ -12,7 +12,10 @@ from understudy.migrate.verify.catalogue import prepare
 from understudy.migrate.verify.moments import EndedError
 
 PASSING = (LostError, UnreachableError, SilentError, BusyError, LockedError)
-CHANGED = 1412  # ER_TABLE_DEF_CHANGED: the table was altered since the statement's moment
+PASSING_NUMBERS = (
+    1412,  # ER_TABLE_DEF_CHANGED: the table was altered since the statement's moment
+    1317,  # ER_QUERY_INTERRUPTED: 5.6's last words to a statement when it is shut down
+)
 ANSWER_S = 600.0  # a chunk takes half a second, on a server that is not in trouble
 T = TypeVar("T")
 U = TypeVar("U")
@@ -38,7 +41,7 @@ def retried(
         try:
             return attempt()
         except ServerError as error:
-            passing = isinstance(error, PASSING) or error.number == CHANGED
+            passing = isinstance(error, PASSING) or error.number in PASSING_NUMBERS
             if not passing or clock.monotonic_s() > end:
                 raise
         if is_ending():

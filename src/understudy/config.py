@@ -441,8 +441,8 @@ class Verify(Section, frozen=True):
     lock_rows: Annotated[
         bool,
         Meta(
-            description="true locks rows that never hold still on the old side (InnoDB), one by one, for half a second"
-            " at most; it takes no more privileges"
+            description="true locks rows that never hold still on the old side (InnoDB), one by one, up to three times"
+            " for half a second at most; it takes no more privileges"
         ),
     ] = False
     ignore: Annotated[

@@ -17,7 +17,7 @@ from understudy.migrate.verify.keys import KeyColumn, Value
 from understudy.migrate.verify.tables import Column, Table
 
 LONG = ("mediumtext", "longtext", "mediumblob", "longblob", "json", *hashing.GEOMETRY, *hashing.COLLECTIONS)
-LONG_BYTES = 4 << 20
+LONG_BYTES = 2 << 20
 
 
 class Copy(Struct, frozen=True):

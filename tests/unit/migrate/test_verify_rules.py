@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import zlib
+from io import StringIO
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from understudy.migrate.dialects import Dialect
 from understudy.migrate.facts import Channel, Server
 from understudy.migrate.topology import grow
-from understudy.migrate.verify import hashing, reporting
+from understudy.migrate.verify import catalogue, hashing, progress, reporting
 from understudy.migrate.verify.finding import Finding, Kind
 from understudy.migrate.verify.guard import held
 from understudy.migrate.verify.moments import Hop, descent, wait_for
 from understudy.migrate.verify.options import Outcome, Result, Side, TableOutcome
 from understudy.migrate.verify.pace import FEWEST, FIRST, LEAP, Pace
 from understudy.migrate.verify.pairs import paired
+from understudy.migrate.verify.run import Run
 from understudy.migrate.verify.state import TableState
 from understudy.migrate.verify.suspects import Suspect, Verdict
 from understudy.migrate.verify.tables import Column, Key, Table, match
@@ -235,3 +241,85 @@ def test_the_way_between_two_servers_goes_through_what_both_come_from() -> None:
 
 def test_a_named_channel_is_waited_for_by_name() -> None:
     assert wait_for(Dialect(Version.parse("8.4.1")), "it's") == "SELECT SOURCE_POS_WAIT(%s, %s, %s, 'it''s')"
+
+
+@pytest.mark.parametrize(
+    ("patterns", "conditions"),
+    [
+        ([], [""]),
+        (["shop.*"], [" AND TABLE_SCHEMA = 'shop'"]),
+        (["shop.orders"], [" AND TABLE_SCHEMA = 'shop' AND TABLE_NAME = 'orders'"]),
+        (["shop.orders", "shop.*", "it's.a?"], [" AND TABLE_SCHEMA = 'shop'", " AND TABLE_SCHEMA = 'it''s'"]),
+        (["shop*.orders"], [""]),  # which databases is not said
+        (["shop.*", "*.audit"], [""]),
+        (["a.b.c"], [""]),  # where the database's name ends is not said
+        (["shop"], [""]),
+        ([f"tenant_{number}.*" for number in range(21)], [""]),  # so many questions cost more than one
+    ],
+)
+def test_databases_that_patterns_name_are_asked_for_alone(patterns: list[str], conditions: list[str]) -> None:
+    assert catalogue.places(patterns) == conditions
+
+
+@pytest.mark.parametrize(
+    ("table", "only", "ignore", "wanted"),
+    [
+        (("shop", "orders"), [], [], True),
+        (("shop", "orders"), ["shop.*"], [], True),
+        (("shop", "orders"), ["shop.*"], ["*.orders"], False),
+        (("shop.eu", "orders"), ["shop.*"], [], False),
+        (("shop.eu", "orders"), ["shop.eu.*"], [], True),
+        (("shop", "Orders"), ["shop.orders"], [], False),
+    ],
+)
+def test_patterns_name_tables(table: tuple[str, str], only: list[str], ignore: list[str], wanted: bool) -> None:
+    assert catalogue.is_wanted(*table, only, ignore) is wanted
+
+
+def test_the_first_chunk_of_long_rows_is_short_and_chunks_of_them_may_stay_so() -> None:
+    pace = Pace(0.5, 3.0, row_bytes=16 << 20)
+    assert pace.rows == 2
+    pace.took(2, 8.0, equal=True)
+    assert pace.rows == 2
+    pace.took(2, 0.01, equal=True)
+    assert pace.rows == 2 * LEAP
+    assert Pace(0.5, 3.0, row_bytes=1 << 40).rows == 1
+
+
+def test_a_row_that_was_held_while_it_was_looked_at_needs_one_look() -> None:
+    assert Suspect(1, 9).held(2, 8) is DIFFERS
+    assert Suspect(1, 9).held(2, 1) is AGREES
+    assert Suspect(None, 9).held(None, 8) is UNDECIDED, "no lock holds what is not there"
+
+
+class Looked:
+    """A thread that lives for so many looks."""
+
+    def __init__(self, looks: int) -> None:
+        self._left = looks
+
+    def is_alive(self) -> bool:
+        """Whether looks are left."""
+        self._left -= 1
+        return self._left >= 0
+
+
+def test_progress_keeps_to_80_columns_and_says_first_what_holds_it() -> None:
+    out = StringIO()
+    guard = SimpleNamespace(why="new-replica-1.example:3306 lags 61.5 s", lag_s=61.5)
+    tally = SimpleNamespace(rows=4_712_345_678, table="a_rather_long_name.of_a_table_in_it", chunk_s=0.51)
+    run = SimpleNamespace(pairs=[SimpleNamespace(rows=9_000_000_000)] * 2, tally=tally, guard=guard, rechecker=None)
+    progress.follow(cast(Run, run), Looked(2), Console(file=out, width=80, force_terminal=True, color_system=None))
+    lines = re.sub(r"\x1b\[[0-9?;]*[A-Za-z]", "", out.getvalue()).replace("\r", "\n").split("\n")
+    assert max(map(len, lines)) <= 80
+    assert any("held: new-replica-1.example:3306" in line for line in lines)
+    assert progress.what(cast(Run, run)).startswith(
+        "held: new-replica-1.example:3306 lags 61.5 s · 4.7G rows · 2 tables"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "text"), [(0, "0"), (999, "999"), (1_000, "1.0k"), (150_000, "150k"), (4_712_345_678, "4.7G")]
+)
+def test_many_rows_are_told_in_few_characters(rows: int, text: str) -> None:
+    assert progress.short(rows) == text

@@ -1,10 +1,10 @@
 """The way "dump": definitions and rows through us, read in one snapshot, loaded as they come.
 
 Nothing is kept on a disk of ours, but where mydumper is named, and no more in memory than a few statements. Rows are
-read by ourselves, or by a dump program where the settings name one. Measured with Debian's mariadb-dump 10.11.19: it can't read MySQL 5.6 at all (it
-asks for generation_expression), nor coordinates of MySQL 9.7 (SHOW MASTER STATUS); and each of these programs writes a
-FLOAT with six digits, so that it is another value afterwards. So definitions and coordinates are always read here, and
-tables with a FLOAT too.
+read by ourselves, or by a dump program where the settings name one. Measured with Debian's mariadb-dump 10.11.19: it
+can't read MySQL 5.6 at all (it asks for generation_expression), nor coordinates of MySQL 9.7 (SHOW MASTER STATUS); and
+each of these programs writes a FLOAT with six digits, so that it is another value afterwards. So definitions and
+coordinates are always read here, and tables with a FLOAT too.
 """
 
 from __future__ import annotations

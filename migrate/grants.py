@@ -49,14 +49,8 @@ SCHEMA = (
     Word.OWN_TABLES,
 )
 WATCHING = (*LOOKING, Word.BINARY_LOGS, Word.BINLOG_EVENTS, Word.RELAY_EVENTS)
-VERIFYING = (  # SELECT shows all definitions but these three kinds
-    *LOOKING,
-    Word.READ_ROWS,
-    Word.WAIT_POSITION,
-    Word.VIEWS,
-    Word.TRIGGERS,
-    Word.EVENTS,
-)
+DEFINITIONS = (Word.READ_ROWS, Word.VIEWS, Word.TRIGGERS, Word.EVENTS)  # SELECT shows all but the last three kinds
+VERIFYING = (*LOOKING, Word.WAIT_POSITION, *DEFINITIONS)
 SKIPPING = (*WATCHING, Word.STOP_APPLIER, Word.START_APPLIER, Word.SKIP_ONE, Word.NEXT_GTID)
 BUILDING = (
     *LOOKING,

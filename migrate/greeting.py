@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 
 from understudy.migrate.faults import SilentError, UnreachableError, of_network, translated
 from understudy.migrate.rows import split_address
 from understudy.migrate.versions import Version
+from understudy.migrate.wire import deadline
 
 MOST_BYTES = 1024  # a greeting has about a hundred
 
@@ -17,7 +15,10 @@ MOST_BYTES = 1024  # a greeting has about a hundred
 def greeting(address: str, timeout_s: float = 3.0) -> Version:
     """The version of the server at "host:port"; no account is needed. Raises ServerError."""
     try:
-        with socket.create_connection(split_address(address), timeout_s) as peer, _deadline(peer, timeout_s):
+        with (
+            socket.create_connection(split_address(address), timeout_s) as peer,
+            deadline(peer, timeout_s, SilentError),
+        ):
             packet = _packet(peer, address)
     except OSError as error:
         raise of_network(address, error) from error
@@ -27,30 +28,6 @@ def greeting(address: str, timeout_s: float = 3.0) -> Version:
     if packet[:1] != b"\x0a":  # protocol version 10, of all servers since 3.21
         raise UnreachableError(address, "what answers there is no MySQL or MariaDB server")
     return Version.parse(packet[1:].partition(b"\0")[0].decode("utf-8", "replace"))
-
-
-@contextmanager
-def _deadline(peer: socket.socket, timeout_s: float) -> Iterator[None]:
-    """Cut the connection after so long, however busily it dribbles. Raises TimeoutError for what comes of that."""
-    cut = threading.Event()
-
-    def expire() -> None:
-        cut.set()
-        with suppress(OSError):
-            peer.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(timeout_s, expire)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except SilentError as error:
-        if cut.is_set():
-            raise TimeoutError from error
-        raise
-    finally:
-        timer.cancel()
-        timer.join()
 
 
 def _packet(peer: socket.socket, address: str) -> bytes:

@@ -14,10 +14,11 @@ from understudy.migrate.sqltext import Secret, cut_echo, hide
 
 
 @contextmanager
-def deadline(peer: socket.socket, seconds: float) -> Iterator[None]:
+def deadline(peer: socket.socket, seconds: float, broken: type[Exception] = pymysql.Error) -> Iterator[None]:
     """Cut the connection off after so long, however busily the peer keeps it alive. Raises TimeoutError.
 
-    A duplicate is cut, since TLS takes the socket's own descriptor away.
+    `broken` is what the conversation raises once it is cut off. A duplicate is cut, since TLS takes the socket's own
+    descriptor away.
     """
     duplicate, cut = peer.dup(), threading.Event()
 
@@ -31,7 +32,7 @@ def deadline(peer: socket.socket, seconds: float) -> Iterator[None]:
     timer.start()
     try:
         yield
-    except pymysql.Error as error:
+    except broken as error:
         if cut.is_set():
             raise TimeoutError from error
         raise

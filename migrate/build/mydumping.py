@@ -176,19 +176,9 @@ def dumping(
         try:
             yield Mydumper(running, folder, tables, threads)
         finally:
-            _end(running)
+            program.end(running)
             with suppress(ServerError), servers.open(source.address) as session:
                 end_sessions(session, folder)
-
-
-def _end(running: subprocess.Popen[bytes]) -> None:
-    if running.poll() is None:
-        running.terminate()
-    try:
-        running.wait(10)
-    except subprocess.TimeoutExpired:
-        running.kill()
-        running.wait()
 
 
 def end_sessions(session: Database, folder: Path) -> None:

@@ -39,7 +39,7 @@ def make_and_save(config: Path, out: Path | None) -> tuple[Plan, Path]:
     wish, tree = Wish.of(wanted), see(wanted)
     _require_seen(tree, wanted.source)
     plan = make(tree, wish, limits_of(wanted.limits), _data_bytes(settings, tree, wish))
-    _save(plan, path)
+    save(plan, path)
     return plan, path
 
 
@@ -97,8 +97,8 @@ def _data_bytes(settings: Settings, tree: Tree, wish: Wish) -> int | None:
     return None
 
 
-def _save(plan: Plan, path: Path) -> None:
-    """Whole or not at all."""
+def save(plan: Plan, path: Path) -> None:
+    """Write a plan to its file, whole or not at all. Raises PlanError."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         half = path.with_name(path.name + ".new")

@@ -133,13 +133,18 @@ def dumping(
         finally:
             if running.stdout is not None:
                 running.stdout.close()
-            if running.poll() is None:
-                running.terminate()
-            try:
-                running.wait(10)
-            except subprocess.TimeoutExpired:
-                running.kill()
-                running.wait()
+            end(running)
+
+
+def end(running: subprocess.Popen[bytes]) -> None:
+    """Have a program end, by force where it takes too long; one that has ended is left as it is."""
+    if running.poll() is None:
+        running.terminate()
+    try:
+        running.wait(10)
+    except subprocess.TimeoutExpired:
+        running.kill()
+        running.wait()
 
 
 def transactions(session: Database) -> set[int]:

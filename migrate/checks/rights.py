@@ -13,7 +13,6 @@ from understudy.migrate.dialects import Dialect
 from understudy.migrate.grants import SCHEMA
 
 EVERYWHERE = "*.*"
-STANDS_FOR = {"REFERENCES": ("SELECT",), "SHOW_ROUTINE": ("SELECT",), "SHOW DATABASES": ("SELECT",)}
 
 
 def gaps(grants: Iterable[str], dialect: Dialect) -> Iterator[str]:
@@ -40,6 +39,6 @@ def held_by(grants: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 def _has(held: set[tuple[str, str]], privilege: str) -> bool:
     name, _, where = privilege.partition(" ON ")
-    names = (name, "ALL PRIVILEGES", "ALL", *STANDS_FOR.get(name, ()))
+    names = (name, "ALL PRIVILEGES", "ALL")
     places = (EVERYWHERE, where, f"{where.partition('.')[0]}.*") if where else (EVERYWHERE,)
     return any((one, place) in held for one in names for place in places)

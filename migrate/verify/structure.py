@@ -13,6 +13,7 @@ from typing import Any
 
 from understudy.migrate.build.mark import SCHEMA
 from understudy.migrate.faults import PrivilegeError
+from understudy.migrate.grants import DEFINITIONS
 from understudy.migrate.ports import Database
 from understudy.migrate.rows import number, text
 from understudy.migrate.verify import spelling
@@ -21,23 +22,7 @@ from understudy.migrate.verify.finding import Finding, Kind
 from understudy.migrate.verify.shape_of_table import Tables
 from understudy.migrate.verify.things import Thing, Things, Weigh, by_name, compare, differs
 from understudy.migrate.versions import Version
-from understudy.migrate.words import Word
 
-USES = (
-    Word.DATABASES,
-    Word.TABLES,
-    Word.COLUMNS,
-    Word.INDEXES,
-    Word.FOREIGN_KEYS,
-    Word.CHECKS,
-    Word.PARTITIONS,
-    Word.VIEWS,
-    Word.ROUTINES,
-    Word.PARAMETERS,
-    Word.TRIGGERS,
-    Word.EVENTS,
-)  # whose privileges show all that is asked for here, besides SELECT for the state of sequences
-SHOWN_BY_SELECT = ("SHOW DATABASES", "REFERENCES", "SHOW_ROUTINE")  # SELECT on everything shows as much
 PATIENCE_S = 300.0
 BATCH = 5000
 WAITING = ("SLAVESIDE_DISABLED", "REPLICA_SIDE_DISABLED")  # an event of a replica's source; 8.4 has the newer word
@@ -91,9 +76,7 @@ def see_all(session: Database) -> None:
     user, _, host = text(session.value("SELECT CURRENT_USER()")).rpartition("@")
     question = "SELECT PRIVILEGE_TYPE AS p FROM information_schema.USER_PRIVILEGES WHERE GRANTEE = %s"
     held = {text(row["p"]) for row in session.rows(question, f"'{user}'@'{host}'")}
-    needed = {session.dialect.privilege(word) for word in USES if session.dialect.knows(word)}
-    shown = SHOWN_BY_SELECT if "SELECT" in held else ()
-    lacking = sorted(one for one in needed - held if one not in shown and not one.endswith("mysql.proc"))
+    lacking = sorted({session.dialect.privilege(word) for word in DEFINITIONS} - held)
     if lacking and not _has_role(session):
         hint = "`understudy migrate grants verify` prints what is needed, on *.*, so that nothing is overlooked"
         raise PrivilegeError(session.address, f"the account lacks {', '.join(lacking)}", 0, hint, lacking[0])

@@ -27,6 +27,7 @@ STRENGTHS = {
 PREFIXES = {"not": 8, "-": 26, "+": 26, "~": 26, "!": 28, "interval": 11, "binary": 28}
 BARE_FUNCTIONS = ("current_timestamp", "current_date", "current_time", "localtime", "localtimestamp")
 OTHER_WORDS = ("case", "null", "true", "false", "escape", "maxvalue", "charset")
+KNOWN = BETWEEN_EXPRESSIONS.union(STRENGTHS, PREFIXES, BARE_FUNCTIONS, OTHER_WORDS)
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "b": "\b", "Z": "\x1a", "%": "\\%", "_": "\\_"}
 
 
@@ -66,8 +67,4 @@ def tokens(text: str) -> Iterator[str]:
 
 def _word(word: str, is_call: bool) -> str:
     lower = word.lower()
-    known = lower in BETWEEN_EXPRESSIONS or lower in STRENGTHS or lower in PREFIXES or lower in BARE_FUNCTIONS
-    known = (
-        known or lower.startswith("_") or lower in ("case", "null", "true", "false", "escape", "maxvalue", "charset")
-    )
-    return lower if known or is_call else word
+    return lower if is_call or lower in KNOWN or lower.startswith("_") else word

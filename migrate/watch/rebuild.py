@@ -5,10 +5,8 @@ The plan is saved before anything is done, since a runner that was killed goes o
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,6 +18,7 @@ from understudy.migrate.build.action import Action, Base, told, unseen
 from understudy.migrate.build.building import Teller
 from understudy.migrate.build.inventory import user_schemas
 from understudy.migrate.build.mark import Mark
+from understudy.migrate.build.planning import save
 from understudy.migrate.build.progress import Progress
 from understudy.migrate.build.replication import channel
 from understudy.migrate.build.runner import Deps, Rehearsed, Runner, rehearse
@@ -33,7 +32,7 @@ from understudy.migrate.journal import Entry, Event, Journal, place, read
 from understudy.migrate.limits import limits_of
 from understudy.migrate.logins import FromSettings
 from understudy.migrate.mysql import MySql
-from understudy.migrate.plan import Plan, decode, encode
+from understudy.migrate.plan import Plan, decode
 from understudy.migrate.rows import text
 from understudy.migrate.sqltext import identifier
 from understudy.migrate.step import Kind, Step
@@ -70,7 +69,7 @@ class Rebuilding:
     def run(self, journal: Journal) -> int:
         """Do it, or the rest of it: how many steps were taken."""
         plan = self._plan(journal.entries)
-        _save(plan, self._path)
+        save(plan, self._path)
         runner = Runner(plan, journal, self._deps(plan))
         journal.write(Event.NOTE, reason=self._order.reason, rebuilds=self._order.server)
         return runner.run()
@@ -162,18 +161,6 @@ class Empty(Base):
 def has_gtids(values: Mapping[str, str]) -> bool:
     """Whether MySQL counts what it has executed, which an emptied server must begin to do anew."""
     return values.get("gtid_mode", "OFF").upper() not in ("", "OFF")
-
-
-def _save(plan: Plan, path: Path) -> None:
-    """Whole or not at all."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        half = path.with_name(path.name + ".new")
-        half.write_bytes(encode(plan))
-        os.chmod(half, 0o600)
-        half.replace(path)
-    except OSError as error:
-        raise RebuildError(f"{path}: the plan can't be saved: {error.strerror}") from None
 
 
 def command() -> str:

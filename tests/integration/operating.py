@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
+import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,3 +53,53 @@ class Operator:
         told = self.ask(*arguments, "--json")
         assert told.code == 0, told
         return json.loads(told.out)
+
+
+class Quiet:
+    """A `Progress` that nobody reads."""
+
+    def begins(self, what: str, total_bytes: int | None = None, total_rows: int | None = None) -> None:
+        pass
+
+    def moved(self, bytes_: int = 0, rows: int = 0) -> None:
+        pass
+
+    def says(self, text: str) -> None:
+        pass
+
+
+class Screen:
+    """A terminal on which a command runs."""
+
+    def __init__(self, running: subprocess.Popen[bytes], fd: int) -> None:
+        self.running = running
+        self._fd = fd
+
+    def newly(self) -> bytes:
+        """What it has been sent since it was last asked."""
+        with contextlib.suppress(OSError):  # nothing new, or its other end was closed
+            return os.read(self._fd, 65_536)
+        return b""
+
+    def interrupted(self) -> int:
+        """Ctrl-C, and the exit code that comes of it."""
+        self.running.send_signal(signal.SIGINT)
+        return self.running.wait(10)
+
+
+@contextlib.contextmanager
+def watching(operator: Operator) -> Iterator[Screen]:
+    """`understudy migrate status --watch` on a terminal."""
+    outer, inner = pty.openpty()
+    running = subprocess.Popen(
+        [COMMAND, "migrate", "status", "--watch", "--interval", "0.3", "-c", operator.file],
+        stdin=inner, stdout=inner, stderr=inner, env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+    )  # fmt: skip
+    os.close(inner)
+    os.set_blocking(outer, False)
+    try:
+        yield Screen(running, outer)
+    finally:
+        running.kill()
+        running.wait()
+        os.close(outer)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from containers import network
+from integration.operating import Quiet
 from integration.trees import ANY_TLS, ROOT, Node, Running, started
 from understudy.config import Build
 from understudy.migrate.build import copying, granting
@@ -59,19 +60,6 @@ OF = {
     ),
 }
 PAIRS = [("mysql-5.6", "new97"), ("mysql-9.7", "new97"), ("mariadb-10.5", "mariadb-11.8")]
-
-
-class Quiet:
-    """A `Progress` that says nothing."""
-
-    def begins(self, what: str, total_bytes: int | None = None, total_rows: int | None = None) -> None:
-        pass
-
-    def moved(self, bytes_: int = 0, rows: int = 0) -> None:
-        pass
-
-    def says(self, text: str) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from integration.operating import Quiet
 from integration.trees import NEW, OLD, ROOT, Node, Running, settled, tree
 from support import wait_until
 from understudy.config import Migrate
 from understudy.migrate.build.moving import Move
-from understudy.migrate.build.progress import Events
 from understudy.migrate.build.replication import ReplicationError
 from understudy.migrate.build.world import BuildError, World
 from understudy.migrate.clock import SystemClock
@@ -33,22 +33,6 @@ TREES = {
     "mysql-9.7 with GTID": (GTID, True),
     "mariadb-11.8": (OLD, False),
 }
-
-
-class Quiet(Events):
-    """Progress that nobody reads."""
-
-    def __init__(self) -> None:
-        pass
-
-    def begins(self, what: str, total_bytes: int | None = None, total_rows: int | None = None) -> None:
-        pass
-
-    def moved(self, bytes_: int = 0, rows: int = 0) -> None:
-        pass
-
-    def says(self, text: str) -> None:
-        pass
 
 
 @pytest.fixture(scope="module", params=list(TREES))

@@ -35,7 +35,7 @@ ARGUMENTS: dict[Word, tuple[object, ...]] = {
     Word.NEXT_GTID: ("AUTOMATIC",),
 }
 SCHEMA = (
-    Word.DATABASES, Word.TABLES, Word.COLUMNS, Word.INDEXES, Word.FOREIGN_KEYS, Word.CHECKS, Word.PARTITIONS,
+    Word.DATABASES, Word.TABLES, Word.COLUMNS, Word.INDEXES, Word.FOREIGN_KEYS, Word.CHECKS,
     Word.VIEWS, Word.ROUTINES, Word.PARAMETERS, Word.TRIGGERS, Word.EVENTS, Word.OWN_TABLES,
 )  # fmt: skip
 # without its privilege it shows one's own sessions, or nothing

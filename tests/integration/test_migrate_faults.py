@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import pty
-import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -15,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from containers import network
-from integration.operating import Operator, Told
+from integration.operating import Operator, Told, watching
 from integration.test_discover import listening
 from integration.trees import NEW, OLD, Node, Running, break_replication, follow, settled, started, tree
 from support import COMMAND, free_port, wait_until
@@ -210,32 +207,13 @@ def test_a_source_that_restarts_under_watch_is_drawn_as_gone_and_then_as_back(tm
     with ExitStack() as stack:
         server = started(stack, stack.enter_context(network()), Node("a", "mariadb-11.8"))["a"]
         operator = Operator(tmp_path, f"127.0.0.1:{server.service.port}")
-        screen, inner = pty.openpty()
-        watching = subprocess.Popen(
-            [COMMAND, "migrate", "status", "--watch", "--interval", "0.3", "-c", operator.file],
-            stdin=inner, stdout=inner, stderr=inner, env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
-        )  # fmt: skip
-        os.close(inner)
-        os.set_blocking(screen, False)
-        try:
-            wait_until(lambda: b"writable" in newly(screen), 20, "the server")
+        with watching(operator) as screen:
+            wait_until(lambda: b"writable" in screen.newly(), 20, "the server")
             server.service.container.stop(timeout=5)
-            wait_until(lambda: b"not seen" in newly(screen), 20, "that it is gone")
+            wait_until(lambda: b"not seen" in screen.newly(), 20, "that it is gone")
             server.service.container.start()
-            wait_until(lambda: b"writable" in newly(screen), 30, "that it is back")
-            watching.send_signal(signal.SIGINT)
-            assert watching.wait(10) in (0, 130)
-        finally:
-            watching.kill()
-            watching.wait()
-            os.close(screen)
-
-
-def newly(screen: int) -> bytes:
-    """What a terminal has been sent since it was last asked."""
-    with contextlib.suppress(OSError):  # nothing new
-        return os.read(screen, 65_536)
-    return b""
+            wait_until(lambda: b"writable" in screen.newly(), 30, "that it is back")
+            assert screen.interrupted() in (0, 130)
 
 
 @pytest.mark.parametrize(("columns", "encoding"), [(30, "utf-8"), (80, "ascii"), (200, "utf-8")])

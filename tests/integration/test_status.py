@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import pty
 import re
-import signal
-import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 
 from containers import ROOT_PASSWORD
-from integration.operating import Operator
+from integration.operating import Operator, watching
 from integration.trees import Node, Running, tree
-from support import COMMAND, free_port, wait_until
+from support import free_port, wait_until
 from understudy.migrate.words import Word
 
 pytestmark = pytest.mark.integration
@@ -85,32 +80,18 @@ def test_settings_without_a_source_are_wrong_settings(tmp_path: Path) -> None:
 def test_broken_replication_is_drawn_with_its_error_and_watched_as_it_breaks(tmp_path: Path) -> None:
     with tree(Node("a", "mariadb-11.8"), Node("b", "mariadb-11.8", "a")) as servers:
         operator = Operator(tmp_path, servers["a"].address)
-        screen, inner = pty.openpty()
-        watching = subprocess.Popen(
-            [COMMAND, "migrate", "status", "--watch", "--interval", "0.3", "-c", operator.file],
-            stdin=inner, stdout=inner, stderr=inner, env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
-        )  # fmt: skip
-        os.close(inner)
-        os.set_blocking(screen, False)
         shown = bytearray()
-        try:
-            wait_until(lambda: b"running" in read(screen, shown), 20, "the tree")
+
+        def read() -> bytearray:
+            shown.extend(screen.newly())
+            return shown
+
+        with watching(operator) as screen:
+            wait_until(lambda: b"running" in read(), 20, "the tree")
             with servers["b"].sql() as replica:
                 replica.execute(replica.dialect.sql(Word.STOP_APPLIER))
-            wait_until(lambda: b"applier stopped" in read(screen, shown), 20, "the change")
+            wait_until(lambda: b"applier stopped" in read(), 20, "the change")
             told = operator.ask("status")
             assert "applier stopped" in told.out
-            watching.send_signal(signal.SIGINT)
-            assert watching.wait(10) in (0, 130)
-            assert b"Traceback" not in read(screen, shown)
-        finally:
-            watching.kill()
-            watching.wait()
-            os.close(screen)
-
-
-def read(screen: int, shown: bytearray) -> bytearray:
-    """What a terminal has been sent so far."""
-    with contextlib.suppress(OSError):  # nothing new, or its other end was closed
-        shown += os.read(screen, 65_536)
-    return shown
+            assert screen.interrupted() in (0, 130)
+            assert b"Traceback" not in read()

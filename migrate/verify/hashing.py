@@ -4,10 +4,11 @@ Text that servers print differs between versions and settings, so a column is ha
 years and, where both definitions are the same, enums and sets are numbers already; a bigint is two of 32 bits. Strings
 are CRC32 of their bytes: nothing is converted where both sides store them in the same charset, which is most of the
 cost of a checksum that converts (MySQL 5.6: 0.5 instead of 1.0 seconds for a million rows of sysbench). Geometry is its
-bytes too, so no axis order matters. A float is made a double, whose shortest exact text has up to 24 characters; 9.7
-rounds it to 22 where 5.6 doesn't, and they differ in which numbers get an exponent. So its size is scaled by a power of
-two, which loses nothing, to above 10^16: there all versions print the same up to 22 characters; sign and scale are told
-beside it. Dates and decimals are CRC32 of their text, which is fixed by their type.
+bytes too, so no axis order matters. Text of a double differs: 9.7 rounds it to 22 characters where 5.6 doesn't, and they
+disagree which numbers get an exponent. So a double is the abscissa of a point, whose bytes are the double's own, which is
+exact on every version and costs a twelfth of what text does (0.1 instead of 1.3 µs on MariaDB 10.11); a float is made a
+double, which loses nothing, and 0 is added because -0 equals 0. Dates and decimals are CRC32 of their text, which is
+fixed by their type.
 Values of MySQL's JSON are text that the server made, equal between versions for equal documents. A virtual column
 stores nothing and is left out. CRC32 is what 5.6 and 9.7 share: MD5 and SHA1 are no functions of 9.7 any more.
 
@@ -38,7 +39,6 @@ from understudy.migrate.verify.tables import BYTES, INTEGERS, TEXTS, Column
 
 P, Q = 4_294_967_291, 4_294_967_279
 LOW = 0xFFFFFFFF
-POWER_150, POWER_400, POWER_1000 = "1.42724769270596e45", "2.5822498780869086e120", "1.0715086071862673e301"  # of two
 GROUP = 60  # terms in one sum: 60 · 2^33 · 2^24 stays below 2^64
 GEOMETRY = ("geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon")
 COLLECTIONS = ("geometrycollection", "geomcollection")
@@ -85,27 +85,21 @@ def _term(own: Column, other: Column) -> Term:
         numbers = (f"({value} & {LOW})", f"({value} >> 32)") if wide else (f"({value} & {LOW})",)
         return _with_null(own, other, numbers, numbers)
     text = _bytes(name, own, other)
-    again = f"CRC32(REVERSE({text}))" if sort in ("bytes", "geometry") else f"CRC32(REVERSE(CAST({text} AS BINARY)))"
+    again = (
+        f"CRC32(REVERSE({text}))"
+        if sort in ("bytes", "geometry", "real")
+        else f"CRC32(REVERSE(CAST({text} AS BINARY)))"
+    )
     return _with_null(own, other, (f"CRC32({text})",), (again,))
 
 
 def _bytes(name: str, own: Column, other: Column) -> str:
     """The string whose bytes count."""
     if kind(own) == "real":
-        return _real(name, "double" in (own.base, other.base))
+        return f"POINT({name} + 0e0, 0)"
     if kind(own) in ("text", "choice") and charset(own) != charset(other):
         return f"CONVERT({name} USING utf8mb4)"
     return name
-
-
-def _real(name: str, is_double: bool) -> str:
-    size = f"ABS({name} * 1e0)"
-    large, normal = f"{size} >= 1e16", f"{size} >= 1e-100"
-    scaled = f"{size} * {POWER_400}"
-    if not is_double:
-        return f"CONCAT(IF({large}, {size}, {scaled}), {large}, {name} < 0)"
-    scaled = f"IF({normal}, {scaled}, {size} * {POWER_1000} * {POWER_150})"
-    return f"CONCAT(IF({large}, {size}, {scaled}), {large}, {normal}, {name} < 0)"
 
 
 def charset(column: Column) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -44,6 +43,7 @@ TYPES = (
     Type("real4", "FLOAT", ("0", "0.1", "-1.17549e-38", "3.40282e38", "16777216"), "0.10000001"),
     Type("fixed4", "FLOAT(7,3)", ("0", "0.125", "1234.568"), "1234.569"),
     Type("real8", "DOUBLE", ("0", "0.1", "1e15", "1e16", "1.7976931348623157e308", "2.2250738585072014e-308"), "1e-7"),
+    Type("least8", "DOUBLE", ("0", "5e-324", "-5e-324", "1e-310"), "1.5e-323"),
     Type("fixed8", "DOUBLE(12,2)", ("0", "-0.01", "123456789.12"), "123456789.13"),
     Type("bits", "BIT(60)", ("0", "1", "b'111111111111111111111111111111111111111111111111111111111111'"), "2"),
     Type("year", "YEAR", ("0", "1901", "2155"), "2154"),
@@ -184,7 +184,16 @@ def test_whatever_the_values_are_the_numbers_agree(
 
 
 def exact(value: float) -> str:
-    return "0" if math.isclose(value, 0, abs_tol=1e-300) else repr(value)
+    return repr(value)
+
+
+def test_a_negative_zero_equals_zero(stage: Stage) -> None:
+    database = fresh(stage, "zeros")
+    stage.write(f"CREATE TABLE {database}.t (id INT PRIMARY KEY, r DOUBLE)", f"INSERT INTO {database}.t VALUES (1, 0)")
+    assert stage.spoil("new", f"UPDATE {database}.t SET r = -1e-200 * 1e-200"), "it is stored as another value"
+    with stage.new.sql() as session:
+        assert session.value(f"SELECT HEX(POINT(r, 0)) = HEX(POINT(0e0, 0)) FROM {database}.t") == 0
+    assert stage.verify(f"{database.strip('`')}.t").result is Result.EQUAL
 
 
 def test_documents_of_mysql_are_compared_as_what_they_are(stages: dict[str, Stage]) -> None:

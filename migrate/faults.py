@@ -111,6 +111,7 @@ KINDS: Mapping[int, type[ServerError]] = {
     1143: PrivilegeError,  # ER_COLUMNACCESS_DENIED_ERROR
     1227: PrivilegeError,  # ER_SPECIFIC_ACCESS_DENIED_ERROR
     1370: PrivilegeError,  # ER_PROCACCESS_DENIED_ERROR
+    3630: PrivilegeError,  # ER_PERSIST_ONLY_ACCESS_DENIED_ERROR
     1205: LockedError,  # ER_LOCK_WAIT_TIMEOUT
     1213: LockedError,  # ER_LOCK_DEADLOCK
     1290: ReadOnlyError,  # ER_OPTION_PREVENTS_STATEMENT, where it is --read-only
@@ -175,8 +176,8 @@ def of_network(address: str, error: OSError) -> ServerError:
 
 
 def _privilege(address: str, number: int, message: str) -> PrivilegeError:
-    """1227 says which global privilege, 1142 and 1370 which command on what; 1044 only the database."""
-    named = re.search(r"at least one of\) the (.+?) privilege", message)
+    """1227 and 3630 say which global privilege, 1142 and 1370 which command on what; 1044 only the database."""
+    named = re.search(r"you need (?:\(at least one of\) the )?(.+?) privilege", message)
     denied = re.search(r"^(.+?) command denied to user .+? for (?:table|column|routine) (.+)$", message)
     privilege = ""
     if named:

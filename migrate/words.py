@@ -78,6 +78,17 @@ class Word(StrEnum):
     LOGS_KEPT = "logs_kept"  # for how many seconds binary logs are kept; 0 for ever
     KEEP_LOGS = "keep_logs"  # seconds; in whole days where the server knows no less
     GTID_MODE = "gtid_mode"  # one step at a time: OFF, OFF_PERMISSIVE, ON_PERMISSIVE, ON
+    ENFORCE_GTID = "enforce_gtid"  # statements that GTIDs don't allow are refused, without which gtid_mode is never ON
+    USE_GTID = "use_gtid"  # a replica goes on by GTID, whomever it follows; its threads must be stopped
+    USE_POSITION = "use_position"
+    PERSISTED = "persisted"  # what the server itself sets at its next start
+    KEEP_READ_ONLY = "keep_read_only"  # 1 or 0, now and at its next start
+    FORGET_READ_ONLY = "forget_read_only"  # what was kept for its next start, no matter if there was anything
+    FORGET_LOGS_KEPT = "forget_logs_kept"
+    FORGET_GTID_MODE = "forget_gtid_mode"
+    FORGET_SCHEDULER = "forget_scheduler"
+    SCHEDULER_ON = "scheduler_on"  # events run
+    SCHEDULER_OFF = "scheduler_off"  # none does, nor after a restart where the server keeps that itself
     CREATE_REPLICATOR = "create_replicator"  # user, host, password
     GRANT_REPLICATION = "grant_replication"  # user, host
     DROP_REPLICATOR = "drop_replicator"  # user, host
@@ -342,6 +353,69 @@ TABLE: tuple[Row, ...] = (
     Row(Word.KEEP_LOGS, MARIA, (10, 6, 1), "SET GLOBAL binlog_expire_logs_seconds = %s", "BINLOG ADMIN"),
     Row(Word.GTID_MODE, MY, (5, 7, 6), "SET GLOBAL gtid_mode = %s", "SUPER"),
     Row(Word.GTID_MODE, MY, (8, 0, 11), "SET PERSIST gtid_mode = %s", "SYSTEM_VARIABLES_ADMIN"),
+    Row(Word.ENFORCE_GTID, MY, (5, 7, 6), "SET GLOBAL enforce_gtid_consistency = ON", "SUPER"),
+    Row(Word.ENFORCE_GTID, MY, (8, 0, 11), "SET PERSIST enforce_gtid_consistency = ON", "SYSTEM_VARIABLES_ADMIN"),
+    Row(Word.USE_GTID, MY, (5, 7, 6), "CHANGE MASTER TO MASTER_AUTO_POSITION = 1{channel}", "SUPER"),
+    Row(
+        Word.USE_GTID,
+        MY,
+        (8, 0, 23),
+        "CHANGE REPLICATION SOURCE TO SOURCE_AUTO_POSITION = 1{channel}",
+        "REPLICATION_SLAVE_ADMIN",
+    ),
+    Row(Word.USE_GTID, MARIA, (10, 0, 2), "CHANGE MASTER{channel} TO MASTER_USE_GTID = slave_pos", "SUPER"),
+    Row(
+        Word.USE_GTID,
+        MARIA,
+        (10, 5, 2),
+        "CHANGE MASTER{channel} TO MASTER_USE_GTID = slave_pos",
+        "REPLICATION SLAVE ADMIN",
+    ),
+    Row(Word.USE_POSITION, MY, (5, 7, 6), "CHANGE MASTER TO MASTER_AUTO_POSITION = 0{channel}", "SUPER"),
+    Row(
+        Word.USE_POSITION,
+        MY,
+        (8, 0, 23),
+        "CHANGE REPLICATION SOURCE TO SOURCE_AUTO_POSITION = 0{channel}",
+        "REPLICATION_SLAVE_ADMIN",
+    ),
+    Row(Word.USE_POSITION, MARIA, (10, 0, 2), "CHANGE MASTER{channel} TO MASTER_USE_GTID = no", "SUPER"),
+    Row(
+        Word.USE_POSITION,
+        MARIA,
+        (10, 5, 2),
+        "CHANGE MASTER{channel} TO MASTER_USE_GTID = no",
+        "REPLICATION SLAVE ADMIN",
+    ),
+    Row(
+        Word.PERSISTED,
+        MY,
+        (8, 0, 11),
+        "SELECT VARIABLE_NAME AS name, VARIABLE_VALUE AS value FROM performance_schema.persisted_variables",
+    ),
+    Row(Word.KEEP_READ_ONLY, MY, (8, 0, 11), "SET PERSIST super_read_only = %s", "SYSTEM_VARIABLES_ADMIN"),
+    Row(Word.FORGET_READ_ONLY, MY, (8, 0, 11), "RESET PERSIST IF EXISTS super_read_only", "SYSTEM_VARIABLES_ADMIN"),
+    Row(
+        Word.FORGET_LOGS_KEPT,
+        MY,
+        (8, 0, 11),
+        "RESET PERSIST IF EXISTS binlog_expire_logs_seconds",
+        "SYSTEM_VARIABLES_ADMIN",
+    ),
+    Row(
+        Word.FORGET_GTID_MODE,
+        MY,
+        (8, 0, 11),
+        "RESET PERSIST IF EXISTS gtid_mode",
+        "PERSIST_RO_VARIABLES_ADMIN, SYSTEM_VARIABLES_ADMIN",
+    ),
+    Row(Word.FORGET_SCHEDULER, MY, (8, 0, 11), "RESET PERSIST IF EXISTS event_scheduler", "SYSTEM_VARIABLES_ADMIN"),
+    Row(Word.SCHEDULER_ON, MY, (5, 5), "SET GLOBAL event_scheduler = ON", "SUPER"),
+    Row(Word.SCHEDULER_ON, MY, (8, 0, 1), "SET GLOBAL event_scheduler = ON", "SYSTEM_VARIABLES_ADMIN"),
+    Row(Word.SCHEDULER_ON, MARIA, (10, 0), "SET GLOBAL event_scheduler = ON", "SUPER"),
+    Row(Word.SCHEDULER_OFF, MY, (5, 5), "SET GLOBAL event_scheduler = OFF", "SUPER"),
+    Row(Word.SCHEDULER_OFF, MY, (8, 0, 11), "SET PERSIST event_scheduler = OFF", "SYSTEM_VARIABLES_ADMIN"),
+    Row(Word.SCHEDULER_OFF, MARIA, (10, 0), "SET GLOBAL event_scheduler = OFF", "SUPER"),
     Row(Word.CREATE_REPLICATOR, MY, (5, 5), "CREATE USER %s@%s IDENTIFIED BY %s", "CREATE USER"),
     # CONNECTION_ADMIN, READ_ONLY ADMIN: where read_only is set, as on a replica that is to have replicas
     Row(Word.CREATE_REPLICATOR, MY, (8, 0, 1), "CREATE USER %s@%s IDENTIFIED BY %s", "CONNECTION_ADMIN, CREATE USER"),

@@ -33,11 +33,18 @@ ARGUMENTS: dict[Word, tuple[object, ...]] = {
     Word.GRANT_REPLICATION: ("repl", "%"),
     Word.DROP_REPLICATOR: ("replicator", "%"),
     Word.NEXT_GTID: ("AUTOMATIC",),
+    Word.KEEP_READ_ONLY: (1,),
 }
 SCHEMA = (
     Word.DATABASES, Word.TABLES, Word.COLUMNS, Word.INDEXES, Word.FOREIGN_KEYS, Word.CHECKS,
     Word.VIEWS, Word.ROUTINES, Word.PARAMETERS, Word.TRIGGERS, Word.EVENTS, Word.OWN_TABLES,
 )  # fmt: skip
+KEPT = {  # without anything to forget nobody is refused
+    Word.FORGET_READ_ONLY: "SET PERSIST super_read_only = 0",
+    Word.FORGET_LOGS_KEPT: "SET PERSIST binlog_expire_logs_seconds = 2592000",
+    Word.FORGET_GTID_MODE: "SET PERSIST gtid_mode = ON_PERMISSIVE",
+    Word.FORGET_SCHEDULER: "SET PERSIST event_scheduler = ON",
+}
 # without its privilege it shows one's own sessions, or nothing
 REFUSED_ALREADY = (Word.PROCESSES, *SCHEMA)
 
@@ -66,9 +73,11 @@ def account(server: Running, privilege: str) -> Iterator[Session]:
             root.execute("DROP USER tester@'%'")
 
 
-def stage(session: Session) -> None:
-    """A replica that follows nobody who answers, its threads stopped."""
+def stage(session: Session, word: Word | None = None) -> None:
+    """A replica that follows nobody who answers, its threads stopped; with something to forget for who forgets."""
     dialect = session.dialect
+    if word in KEPT and dialect.knows(word):
+        session.execute(KEPT[word])
     session.execute(dialect.sql(Word.READ_WRITE))
     session.execute(dialect.sql(Word.STOP))
     session.execute(dialect.sql(Word.FORGET))
@@ -103,7 +112,7 @@ def test_a_statement_runs_with_its_privilege_and_without_it_the_error_names_what
 ) -> None:
     server = five[image]
     with server.sql() as root:
-        stage(root)
+        stage(root, word)
         dialect = root.dialect
         if not dialect.knows(word):
             with pytest.raises(DialectError):
@@ -113,7 +122,7 @@ def test_a_statement_runs_with_its_privilege_and_without_it_the_error_names_what
             with account(server, dialect.privilege(word)) as session:
                 say(server, session, word)
         finally:
-            stage(root)
+            stage(root, word)
         if dialect.privilege(word) and word not in REFUSED_ALREADY:
             with account(server, "") as session, pytest.raises(PrivilegeError) as refused:
                 say(server, session, word)

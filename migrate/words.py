@@ -63,6 +63,8 @@ class Word(StrEnum):
     ROUTINE_GRANTS = "routine_grants"
     DYNAMIC_GRANTS = "dynamic_grants"
     ROLES = "roles"  # which role is granted to whom
+    DEFAULT_ROLES = "default_roles"  # which of them a login has at once; MariaDB's accounts say it themselves
+    PROXIES = "proxies"  # who may stand in for whom
     DATABASES = "databases"
     TABLES = "tables"  # of the schema, as all that follow: what is in databases that are not the server's own
     COLUMNS = "columns"
@@ -311,6 +313,9 @@ TABLE: tuple[Row, ...] = (
     Row(Word.DYNAMIC_GRANTS, MY, (8, 0), "SELECT * FROM mysql.global_grants", "SELECT ON mysql.global_grants"),
     Row(Word.ROLES, MY, (8, 0), "SELECT * FROM mysql.role_edges", "SELECT ON mysql.role_edges"),
     Row(Word.ROLES, MARIA, (10, 0, 5), "SELECT * FROM mysql.roles_mapping", "SELECT ON mysql.roles_mapping"),
+    Row(Word.DEFAULT_ROLES, MY, (8, 0), "SELECT * FROM mysql.default_roles", "SELECT ON mysql.default_roles"),
+    Row(Word.PROXIES, MY, (5, 5, 7), "SELECT * FROM mysql.proxies_priv", "SELECT ON mysql.proxies_priv"),
+    Row(Word.PROXIES, MARIA, (10, 0), "SELECT * FROM mysql.proxies_priv", "SELECT ON mysql.proxies_priv"),
     Row(
         Word.START_UNTIL,
         MY,

@@ -28,7 +28,8 @@ LATE_S = 60.0  # a replica further behind than this is worth a look
 class Line(Struct, frozen=True):
     """What is said about one server. Empty text where there is nothing to say.
 
-    `level` is how far it is below its root; `trouble` is one sentence each.
+    `level` is how far it is below its root; `also` is what it follows besides its source; `trouble` is one sentence
+    each.
     """
 
     address: str
@@ -43,13 +44,25 @@ class Line(Struct, frozen=True):
     known_as: tuple[str, ...] = ()
     trouble: tuple[str, ...] = ()
     note: str = ""
+    also: tuple[str, ...] = ()
+
+    @property
+    def about(self) -> str:
+        """Its version, or why there is none."""
+        return {State.UNSEEN: "not seen", State.PLANNED: "not built yet"}.get(self.state, self.version)
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """All that is short, each understood without a heading."""
+        lag = f"lag {self.lag}" if self.lag else ""
+        return tuple(part for part in (self.about, self.role, lag, self.threads, self.writes) if part)
 
 
 def describe(tree: Tree, name: str, note: str = "") -> Line:
     """One server of a tree; `note` is put beside it as it is."""
-    server = tree.servers[name]
-    place = Line(name, tree.source(name), tree.shape.level(name), tree.role(name), State.UNSEEN, note=note)
-    trouble = tuple(_trouble(server, tree.also.get(name, ())))
+    server, also = tree.servers[name], tree.also.get(name, ())
+    place = Line(name, tree.source(name), tree.shape.level(name), tree.role(name), State.UNSEEN, note=note, also=also)
+    trouble = tuple(_trouble(server, also))
     if server.unreachable:
         return replace(place, known_as=server.known_as, trouble=(server.unreachable, *trouble))
     if server.version is None:
@@ -67,8 +80,13 @@ def describe(tree: Tree, name: str, note: str = "") -> Line:
 
 
 def lines(tree: Tree, notes: dict[str, str] | None = None) -> list[Line]:
-    """Every server of a tree, depth first."""
-    return [describe(tree, name, (notes or {}).get(name, "")) for name in tree.shape.walk()]
+    """Every server of a tree, depth first; siblings by role, host and port."""
+    return [describe(tree, name, (notes or {}).get(name, "")) for name in tree.ordered().shape.walk()]
+
+
+def printable(text: str, *, besides: str = "") -> str:
+    """Text that came from a server, without what would command a terminal or spoil a document; `besides` may stay."""
+    return "".join(char if char.isprintable() or char in besides else "?" for char in text)
 
 
 def _state(server: Server, role: Role) -> State:

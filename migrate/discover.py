@@ -20,6 +20,7 @@ from understudy.errors import UnderstudyError
 from understudy.migrate.claims import Claim, Names, claims
 from understudy.migrate.facts import Server
 from understudy.migrate.faults import ServerError
+from understudy.migrate.identity import natural
 from understudy.migrate.observe import Sight, observe
 from understudy.migrate.ports import Servers
 from understudy.migrate.rows import join_address, split_address
@@ -53,8 +54,12 @@ class _Found:
         return address.lower() in (self.address.lower(), *(name.lower() for name in self.known_as))
 
     def facts(self) -> Server:
-        known_as = tuple(name for name in self.known_as if name.lower() != self.address.lower())
-        return msgspec.structs.replace(self.sight.server, known_as=known_as, reported_replicas=tuple(self.replicas))
+        known_as = (name for name in self.known_as if name.lower() != self.address.lower())
+        return msgspec.structs.replace(
+            self.sight.server,
+            known_as=tuple(sorted(known_as, key=natural)),
+            reported_replicas=tuple(sorted(self.replicas, key=natural)),
+        )
 
 
 class _Walk:

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from understudy.migrate.describe import Line, State, describe, lines
-from understudy.migrate.oddities import Oddity
+from understudy.migrate.describe import Line, describe, lines, printable
+from understudy.migrate.oddities import Odd, Oddity
 from understudy.migrate.topology import Tree
 
 GAP = "  "
@@ -46,7 +46,7 @@ def text(tree: Tree, *, width: int = 100, ascii_only: bool = False, notes: dict[
     """The tree as lines of at most `width` columns; `notes` are put beside servers, by address."""
     pen = ASCII if ascii_only else BOX
     width = max(width, NARROWEST)
-    rows = _rows(tree, pen, notes or {})
+    rows = _rows(tree.ordered(), pen, notes or {})
     drawn = _wide(rows, width, pen) or _narrow(rows, width, pen)
     drawn += _oddities(tree.oddities, width, pen)
     return "\n".join(_plain(line, ascii_only).rstrip() for line in drawn)
@@ -80,6 +80,7 @@ def changes(before: Tree, after: Tree) -> dict[str, str]:
 
 def structure(tree: Tree) -> dict[str, Any]:
     """The trees, nested as they are, and what is odd about them, fit for JSON."""
+    tree = tree.ordered()
 
     def branch(name: str) -> dict[str, Any]:
         said = msgspec.to_builtins(describe(tree, name))
@@ -111,8 +112,7 @@ def _is_last(tree: Tree, name: str) -> bool:
 
 
 def _cells(line: Line) -> list[str]:
-    version = {State.UNSEEN: "not seen", State.PLANNED: "not built yet"}.get(line.state, line.version)
-    return [version, *(getattr(line, column) for column in COLUMNS[1:])]
+    return [line.about, *(getattr(line, column) for column in COLUMNS[1:])]
 
 
 def _wide(rows: list[_Row], width: int, pen: Pen) -> list[str]:
@@ -134,10 +134,7 @@ def _narrow(rows: list[_Row], width: int, pen: Pen) -> list[str]:
     drawn = []
     for row in rows:
         drawn.append(_cut(row.stem + row.line.address, width, pen))
-        line = row.line
-        lag = f"lag {line.lag}" if line.lag else ""
-        version, role, _, threads, writes, note = _cells(line)
-        said = ", ".join(part for part in (version, role, lag, threads, writes, note) if part)
+        said = ", ".join([*row.line.facts, *filter(None, [row.line.note])])
         drawn += _wrapped(said, row.under, "", width, pen) + _trouble(row, width, pen)
     return drawn
 
@@ -151,7 +148,7 @@ def _trouble(row: _Row, width: int, pen: Pen) -> list[str]:
 def _oddities(oddities: tuple[Oddity, ...], width: int, pen: Pen) -> list[str]:
     drawn: list[str] = []
     for oddity in oddities:
-        if oddity.kind != "unreachable":
+        if oddity.kind is not Odd.UNREACHABLE:  # that is said at the server
             drawn += ["", *_wrapped(oddity.message, "", pen.cross, width, pen)]
             drawn += _wrapped(f"hint: {oddity.hint}", "  ", "", width, pen) if oddity.hint else []
     return drawn
@@ -171,5 +168,5 @@ def _cut(line: str, width: int, pen: Pen) -> str:
 
 
 def _plain(line: str, ascii_only: bool) -> str:
-    line = "".join(char if char.isprintable() else "?" for char in line)
+    line = printable(line)
     return line.encode("ascii", "replace").decode() if ascii_only else line

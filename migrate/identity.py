@@ -7,12 +7,14 @@ server was reached; the other addresses under which it is known. MariaDB has no 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_address
 
 import msgspec
 
 from understudy.migrate.facts import Channel, Server
+from understudy.migrate.rows import split_address
 
 
 def distinct(servers: Iterable[Server]) -> list[Server]:
@@ -108,6 +110,13 @@ def host_of(address: str) -> str:
     """The host in "host:port", brackets of IPv6 taken off."""
     host, colon, port = address.rpartition(":")
     return (host if colon and port.isdigit() else address).strip("[]")
+
+
+def natural(address: str) -> tuple[tuple[str | int, ...], int, str]:
+    """What to sort addresses by, as people read them: replica-2 before replica-10, :3306 before :13306, A with a."""
+    host, port = split_address(address)
+    parts = re.split(r"([0-9]+)", host.lower())  # text and digits take turns, so that only like is held against like
+    return tuple(int(part) if turn % 2 else part for turn, part in enumerate(parts)), port, address
 
 
 def _from_here(speaker: Server, address: str) -> str:

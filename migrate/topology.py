@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from understudy.migrate.facts import Channel, Server
-from understudy.migrate.identity import Register, host_of
+from understudy.migrate.identity import Register, host_of, natural
 from understudy.migrate.oddities import REFUSED, Odd, Oddity, TopologyError, find
 from understudy.migrate.shape import Shape
 
@@ -85,6 +85,13 @@ class Tree(Struct, frozen=True, dict=True):
             return Role.SOURCE if feeds else Role.ALONE
         return Role.INTERMEDIATE if feeds else Role.REPLICA
 
+    def ordered(self) -> Tree:
+        """The same tree; roots and siblings are in the order in which people look for them: by role, host and port."""
+        roles = tuple(Role)
+        names = sorted(self.servers, key=lambda name: (roles.index(self.role(name)), natural(name)))
+        servers = {name: self.servers[name] for name in names}
+        return Tree(servers, Shape({name: self.source(name) for name in names}), self.also, self.oddities)
+
     def placed(self, server: Server, under: str) -> Tree:
         """The tree once this server, new or moved with all beneath it, follows that one."""
         old = server.channels[0] if server.channels else Channel("", receiving=True, applying=True)
@@ -103,22 +110,26 @@ class Tree(Struct, frozen=True, dict=True):
 
 
 def grow(servers: Iterable[Server]) -> Tree:
-    """The tree, or trees, that these servers form. Never fails: see `Tree.oddities`."""
+    """The tree, or trees, that these servers form, the same in whatever order they are given: answers come in any.
+
+    Never fails: see `Tree.oddities`.
+    """
     register = Register(servers)
     follows = {
         server.address: tuple(dict.fromkeys(register.source_of(server, channel) for channel in server.channels))
-        for server in list(register.servers.values())
+        for server in _sorted(register)
     }
     sources = {name: (follows.get(name) or ("",))[0] for name in register.servers}
     sources |= _reported(register, sources)
     also = {name: found[1:] for name, found in follows.items() if found[1:]}
+    sources = {server.address: sources.get(server.address, "") for server in _sorted(register)}
     loops = _loops(sources)
     for loop in loops:
         head = min(loop, key=lambda name: (register.servers[name].read_only, loop.index(name)))
         also[head] = (sources[head], *also.get(head, ()))
         sources[head] = ""
-    shape = Shape(sources)
-    return Tree(register.servers, shape, also, tuple(find(register.servers, shape, loops)))
+    seen, shape = {server.address: server for server in _sorted(register)}, Shape(sources)
+    return Tree(seen, shape, also, tuple(find(seen, shape, loops)))
 
 
 def require_plain(tree: Tree) -> None:
@@ -128,10 +139,14 @@ def require_plain(tree: Tree) -> None:
             raise REFUSED[oddity.kind](oddity.message, oddity.hint)
 
 
+def _sorted(register: Register) -> list[Server]:
+    return sorted(register.servers.values(), key=lambda server: natural(server.address))
+
+
 def _reported(register: Register, sources: Mapping[str, str]) -> dict[str, str]:
     """Whom replicas follow that can't say so themselves; a replica that speaks is believed before its source."""
     found: dict[str, str] = {}
-    for source in list(register.servers.values()):
+    for source in _sorted(register):
         known_hosts = {host_of(name) for name, above in sources.items() if above == source.address}
         for address in source.reported_replicas:
             if ":" not in address and address in known_hosts:

@@ -7,16 +7,16 @@ import xml.etree.ElementTree as ET
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replicas import NEW, at, server, tree_of
+from replicas import MARIA, NEW, at, server, tree_of
 from understudy.migrate import draw, pictures
 from understudy.migrate.describe import State, describe, duration, lines
 from understudy.migrate.topology import Tree, grow
 
 
-def picture() -> Tree:
+def some_tree() -> Tree:
     broken = {
         "applying": False,
         "error": "Duplicate entry '17' for key\n'PRIMARY'",
@@ -37,22 +37,19 @@ def picture() -> Tree:
 WIDE = """
 server                  version       role          lag      threads          writes
 old:3306                MySQL 5.6.51  source                                  writable
-├── old-1:3306          MySQL 5.6.51  replica       0 s      running          read-only
 ├── old-2:3306          MySQL 5.6.51  intermediate  0 s      running          read-only
 │   │   also known as 10.0.0.3:3306
 │   └── new:3306        MySQL 9.7.0   intermediate  75 s     running          super-read-only
 │       └── new-1:3306  MySQL 9.7.0   replica       unknown  applier stopped  read-only
 │               ✗ error 1062: Duplicate entry '17' for key 'PRIMARY'
-└── 10.0.0.9:3306       not seen      replica
-        ✗ named by old:3306 as its replica
+├── 10.0.0.9:3306       not seen      replica
+│       ✗ named by old:3306 as its replica
+└── old-1:3306          MySQL 5.6.51  replica       0 s      running          read-only
 """
 
 NARROW = """
 old:3306
 │   MySQL 5.6.51, source, writable
-├── old-1:3306
-│       MySQL 5.6.51, replica, lag 0 s,
-│       running, read-only
 ├── old-2:3306
 │   │   MySQL 5.6.51, intermediate, lag
 │   │   0 s, running, read-only
@@ -68,23 +65,26 @@ old:3306
 │               ✗ error 1062: Duplicate
 │                 entry '17' for key
 │                 'PRIMARY'
-└── 10.0.0.9:3306
-        not seen, replica
-        ✗ named by old:3306 as its
-          replica
+├── 10.0.0.9:3306
+│       not seen, replica
+│       ✗ named by old:3306 as its
+│         replica
+└── old-1:3306
+        MySQL 5.6.51, replica, lag 0 s,
+        running, read-only
 """
 
 
 def test_a_tree_is_drawn_in_columns_where_there_is_room() -> None:
-    assert draw.text(picture(), width=100) == WIDE.strip()
+    assert draw.text(some_tree(), width=100) == WIDE.strip()
 
 
 def test_in_a_narrow_terminal_what_is_said_stands_beneath_the_name() -> None:
-    assert draw.text(picture(), width=40) == NARROW.strip()
+    assert draw.text(some_tree(), width=40) == NARROW.strip()
 
 
 def test_a_terminal_that_knows_only_ascii_gets_ascii() -> None:
-    text = draw.text(picture(), ascii_only=True)
+    text = draw.text(some_tree(), ascii_only=True)
     assert text.isascii()
     assert "|   `-- new:3306" in text
     assert "! error 1062" in text
@@ -140,10 +140,10 @@ def test_whatever_the_tree_every_server_is_drawn_and_no_line_is_too_wide(
 
 
 def test_as_data_a_tree_is_nested_as_it_is() -> None:
-    data = draw.structure(picture())
+    data = draw.structure(some_tree())
     (old,) = data["trees"]
-    assert [replica["address"] for replica in old["replicas"]] == ["old-1:3306", "old-2:3306", "10.0.0.9:3306"]
-    new = old["replicas"][1]["replicas"][0]
+    assert [replica["address"] for replica in old["replicas"]] == ["old-2:3306", "10.0.0.9:3306", "old-1:3306"]
+    new = old["replicas"][0]["replicas"][0]
     assert (new["level"], new["version"], new["lag"], new["server"]["super_read_only"]) == (
         2,
         "MySQL 9.7.0",
@@ -154,7 +154,7 @@ def test_as_data_a_tree_is_nested_as_it_is() -> None:
 
 
 def test_the_states_of_servers_are_told_apart() -> None:
-    assert {line.address.removesuffix(":3306"): line.state for line in lines(picture())} == {
+    assert {line.address.removesuffix(":3306"): line.state for line in lines(some_tree())} == {
         "old": State.GOOD,
         "old-1": State.GOOD,
         "old-2": State.GOOD,
@@ -192,11 +192,58 @@ def test_seconds_are_said_as_people_say_them(seconds: float, said: str) -> None:
     assert duration(seconds) == said
 
 
+# --- the order of siblings
+
+
+HOSTS = [
+    "replica-1",
+    "replica-2",
+    "replica-10",
+    "Replica-11:3306",
+    "replica-11:3307",
+    "10.0.0.9",
+    "10.0.0.10",
+    "feeder",
+]
+
+
+@given(order=st.permutations(HOSTS))
+def test_siblings_are_drawn_by_role_host_and_port_in_whatever_order_they_were_found(order: list[str]) -> None:
+    tree = tree_of({"source": "", **dict.fromkeys(order, "source"), "leaf": "feeder"})
+    (root,) = draw.structure(tree)["trees"]
+    expected = ["feeder", "10.0.0.9", "10.0.0.10", "replica-1", "replica-2", "replica-10"]
+    addresses = [*map(at, expected), "Replica-11:3306", "replica-11:3307"]
+    assert [one["address"] for one in root["replicas"]] == addresses
+    assert [line.address for line in lines(tree) if line.source == root["address"]] == addresses
+
+
+@settings(max_examples=30, deadline=None)
+@given(order=st.permutations(range(9)))
+def test_every_drawing_of_a_tree_is_the_same_in_whatever_order_its_servers_were_found(order: list[int]) -> None:
+    found = [
+        server("a", "b", read_only=False),
+        server("b", "a"),
+        server("c", "a", reported_replicas=("lost-2:3306", "lost-10:3306")),
+        server("d", "nobody", server_id=7),
+        server("e", "nobody", server_id=7),
+        server("f", version=NEW),
+        server("g"),
+        server("h", "f", version=MARIA),
+        msgspec.structs.replace(server("i", "f"), channels=(*server("i", "f").channels, *server("i", "g").channels)),
+    ]
+    drawn = [_every_drawing(grow(servers)) for servers in (found, [found[index] for index in order])]
+    assert drawn[0] == drawn[1]
+
+
+def _every_drawing(tree: Tree) -> tuple[object, ...]:
+    return draw.text(tree), draw.structure(tree), pictures.svg(tree), pictures.dot(tree)
+
+
 # --- pictures
 
 
 def test_a_picture_says_what_the_drawing_says_and_loads_nothing() -> None:
-    text = pictures.svg(picture(), title="<shop>", notes={"old-1:3306": "moves & stays"})
+    text = pictures.svg(some_tree(), title="<shop>", notes={"old-1:3306": "moves & stays"})
     said = " ".join(ET.fromstring(text).itertext())
     for words in ("<shop>", "old-1:3306", "MySQL 9.7.0 · intermediate", "error 1062", "moves & stays", "not seen"):
         assert words in said

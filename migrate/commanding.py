@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,14 @@ from understudy.migrate.topology import Tree, grow
 Config = Annotated[Path, typer.Option("--config", "-c", help="The settings file.", metavar="FILE")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 DEFAULT = Path("understudy.toml")
+
+
+class Format(StrEnum):
+    """How a tree is drawn."""
+
+    TEXT = "text"
+    SVG = "svg"
+    DOT = "dot"
 
 
 def print_json(value: object) -> None:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated
 
 import msgspec
@@ -16,12 +15,13 @@ from rich.text import Text
 
 from understudy.config import Migrate
 from understudy.errors import UnderstudyError
-from understudy.migrate import draw, errorlog, grants, logreader, picture
+from understudy.migrate import draw, errorlog, grants, graphviz, logreader, picture
 from understudy.migrate.build.command import build, journal, plan
 from understudy.migrate.checks.command import check
 from understudy.migrate.commanding import (
     DEFAULT,
     Config,
+    Format,
     Json,
     print_json,
     see,
@@ -30,6 +30,7 @@ from understudy.migrate.commanding import (
     told,
     unreached,
 )
+from understudy.migrate.describe import printable
 from understudy.migrate.faults import ServerError
 from understudy.migrate.greeting import greeting
 from understudy.migrate.logins import FromSettings
@@ -51,14 +52,6 @@ app.command()(verify)
 app.command()(watch)
 app.command()(skip)
 app.command()(rebuild)
-
-
-class Format(StrEnum):
-    """How the tree is drawn."""
-
-    TEXT = "text"
-    SVG = "svg"
-    DOT = "dot"
 
 
 @app.command()
@@ -84,7 +77,7 @@ def status(
         console = Console(highlight=False, soft_wrap=True)
         console.print(_drawn(tree, console))
     else:
-        typer.echo(picture.svg(tree) if form is Format.SVG else picture.dot(tree))
+        typer.echo(picture.svg(tree) if form is Format.SVG else graphviz.dot(tree), nl=False)
     if why := unreached(tree, settings):
         raise typer.Exit(told(why))
 
@@ -93,7 +86,7 @@ def _drawn(tree: Tree, console: Console) -> Text:
     utf8 = (console.encoding or "").lower().replace("-", "") == "utf8"
     drawn = Text(draw.text(tree, width=console.width, ascii_only=not utf8))
     drawn.highlight_regex(r"(?m)^.*(✗|! ).*$", "red")
-    for server in tree:
+    for server in tree.ordered():
         for gap in server.missing:
             drawn.append(f"\n{server.address}: not known: {gap}", "yellow")
     return drawn
@@ -220,7 +213,6 @@ def _show_log(entries: Iterator[errorlog.Entry]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     styles = {errorlog.Severity.ERROR: "red", errorlog.Severity.WARNING: "yellow"}
     for entry in entries:
-        plain = "".join(char if char.isprintable() or char == "\n" else "?" for char in entry.text)
-        text = plain.replace("\n", "\n    ")
+        text = printable(entry.text, besides="\n").replace("\n", "\n    ")
         head = f"{entry.at:%Y-%m-%d %H:%M:%S} {entry.server} {entry.severity.name.lower():7} "
         console.print(Text(head + (f"{entry.code} " if entry.code else "") + text, styles.get(entry.severity, "")))

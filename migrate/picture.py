@@ -1,84 +1,198 @@
-"""The tree as a picture: SVG for a page or a report, dot for Graphviz. Pure.
+"""The tree as an SVG document, for a page or a ticket. Pure, and without any library.
 
-Both say what the terminal's drawing says; a state has a word and a stroke of its own beside its colour.
+It stands alone: system fonts, its own colours for light and dark, no script, nothing to load. A card is one server; it
+stands beneath its source and further in, as in a terminal, because the names of hosts are long and need the width. All
+that the terminal's drawing says is on it. The state is a word at the right edge, where the words of all servers stand
+one beneath the other.
+
+Letters are monospaced, so that the room that words take is known without a browser. All cards end where the widest has
+to; sentences are wrapped to that.
 """
 
 from __future__ import annotations
 
-from xml.sax.saxutils import escape
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from html import escape
+from typing import NamedTuple
+from unicodedata import east_asian_width
 
-from understudy.migrate.describe import Line, State, lines
+from msgspec import Struct
+
+from understudy.migrate import palette
+from understudy.migrate.describe import Line, State, lines, printable
+from understudy.migrate.oddities import Odd, Oddity
 from understudy.migrate.topology import Tree
 
-COLOURS = {State.GOOD: "#2e7d32", State.WARNING: "#b26a00", State.BROKEN: "#c62828", State.UNSEEN: "#616161"}
-DASHES = {State.GOOD: "", State.WARNING: "6 2", State.BROKEN: "2 2", State.UNSEEN: "1 4"}
-ROW, INDENT, MARGIN, LETTER = 56, 36, 16, 7.4  # pixels; LETTER is how wide a letter of the monospaced text is at most
+MARGIN, INDENT, GAP, PAD = 24, 30, 8, 14  # pixels, as all that follow
+STEP = 17  # from one row of words to the next
+LANE = 16  # between two arrows that go around the cards
+NARROWEST, WIDEST = 420, 900  # the room for words on a card
+BIG, SMALL = 13, 12  # letters
+LETTER = 0.617  # how wide a letter is, of its size; the widest of the fonts named, DejaVu Sans Mono, has 0.602
+FONT = 'ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", "Liberation Mono", monospace'
+STYLE = f"""
+text {{ font: {SMALL}px {FONT}; white-space: pre; }} text.name {{ font-size: {BIG}px; }}
+.name, .note, .state {{ font-weight: 700; }}
+.link {{ fill: none; stroke-width: 1.5; }} .also, .faint {{ stroke-dasharray: 5 4; }}
+""".strip()
+SIZES = {"name": BIG}
 
 
-def dot(tree: Tree) -> str:
-    """The tree for Graphviz; arrows go the way that the data goes."""
-    drawn = ["digraph replication {", "  rankdir=LR;", '  node [shape=box, fontname="monospace"];']
-    for line in lines(tree):
-        label = "\\n".join(_dot_text(said) for said in _said(line))
-        drawn.append(f'  "{_dot_text(line.address)}" [label="{label}", color="{COLOURS[line.state]}"];')
-    for line in lines(tree):
-        if line.source:
-            drawn.append(f'  "{_dot_text(line.source)}" -> "{_dot_text(line.address)}";')
-        further = [_dot_text(source) for source in tree.also.get(line.address, ())]
-        drawn += [f'  "{source}" -> "{_dot_text(line.address)}" [style=dashed];' for source in further]
-    return "\n".join([*drawn, "}"])
+class _Row(NamedTuple):
+    kind: str  # the class of its words
+    text: str
 
 
-def svg(tree: Tree) -> str:
-    """The tree as an SVG document, one box a server, indented by level."""
-    every = lines(tree)
-    widths = [max(len(said) for said in _said(line)) * LETTER + 24 for line in every]
-    right = max((MARGIN + line.level * INDENT + wide for line, wide in zip(every, widths, strict=True)), default=0)
-    width, height = round(right + MARGIN), MARGIN * 2 + ROW * len(every)
+class _Card(Struct, frozen=True):
+    line: Line
+    rows: tuple[_Row, ...]
+    x: float
+    y: float
+
+    @property
+    def bottom(self) -> float:
+        return self.y + len(self.rows) * STEP + PAD
+
+    @property
+    def middle(self) -> float:
+        """Of its first row, where arrows end."""
+        return self.y + (STEP + PAD) / 2
+
+
+def svg(tree: Tree, *, title: str = "The replication tree", notes: dict[str, str] | None = None) -> str:
+    """The tree from top to bottom, a card a server; `notes` are put on cards, by address."""
+    every = lines(tree, notes)
+    right = max((_right(line) for line in every), default=MARGIN + NARROWEST)
+    cards = _placed(every, right)
+    beneath = max((card.bottom for card in cards.values()), default=MARGIN + 2 * STEP) + GAP
+    odd = [row for oddity in tree.oddities for row in _odd(oddity, right - MARGIN)]
+    lanes = list(_lanes(cards, right))
+    width, height = right + LANE * len(lanes) + MARGIN, beneath + len(odd) * STEP + MARGIN
     drawn = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
-        ' role="img" font-family="monospace" font-size="12">',
-        f"<title>Replication tree of {len(every)} server{'s' * (len(every) != 1)}</title>",
-        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
+        f'height="{height:g}" role="img" aria-label="{_text(title)}">',
+        f"<title>{_text(title)}</title>",
+        "\n".join(["<style>", STYLE, *palette.rules(), "</style>"]),
+        f'<rect class="paper" width="{width:g}" height="{height:g}"/>',
+        *_words([_Row("name", title)], MARGIN, MARGIN),
+        _summary(every),
+        *_links(cards),
+        *lanes,
+        *(part for card in cards.values() for part in _card(card, right)),
+        *_words(odd, MARGIN, beneath),
+        "</svg>",
     ]
-    tops = {line.address: MARGIN + ROW * index for index, line in enumerate(every)}
-    for line, wide in zip(every, widths, strict=True):
-        drawn += [*_arm(line, tops), *_box(line, tops[line.address], wide)]
-    return "\n".join([*drawn, "</svg>"])
+    return "\n".join(drawn) + "\n"
 
 
-def _arm(line: Line, tops: dict[str, int]) -> list[str]:
-    if not line.source:
-        return []
-    x, y = MARGIN + line.level * INDENT, tops[line.address] + 22
-    return [f'<path d="M {x - 20} {tops[line.source] + 44} V {y} H {x}" fill="none" stroke="#616161"/>']
+def _left(line: Line) -> float:
+    return MARGIN + INDENT * line.level
 
 
-def _box(line: Line, top: int, wide: float) -> list[str]:
-    x, colour = MARGIN + line.level * INDENT, COLOURS[line.state]
-    name, *said = _said(line)
-    dashes = f' stroke-dasharray="{DASHES[line.state]}"' if DASHES[line.state] else ""
-    told = "; ".join([name, *said, *line.trouble])
-    return [
-        f"<g><title>{_xml(told)}</title>",
-        f'<rect x="{x}" y="{top}" width="{wide:.0f}" height="44" rx="4" fill="#fafafa" stroke="{colour}"{dashes}/>',
-        f'<text x="{x + 12}" y="{top + 18}" font-weight="bold" fill="#111111">{_xml(name)}</text>',
-        f'<text x="{x + 12}" y="{top + 35}" fill="{colour}">{_xml(" ".join(said))}</text></g>',
-    ]
+def _right(line: Line) -> float:
+    """Where a card would end if it had its words on single rows, within bounds."""
+    name = _width(line.address, BIG) + PAD + _width(line.state, SMALL)
+    needed = max(name, _width(_facts(line), SMALL), NARROWEST)
+    return _left(line) + int(min(needed, WIDEST)) + 1 + 2 * PAD
 
 
-def _said(line: Line) -> list[str]:
-    """The name; then all that is short, joined; trouble is told by its state, and whole in the title."""
-    lag = f"lag {line.lag}" if line.lag else ""
-    state = "" if line.state is State.GOOD else str(line.state)
-    parts = (line.version, str(line.role), lag, line.threads, line.writes, state, line.note)
-    return [line.address, ", ".join(part for part in parts if part)]
+def _placed(every: Sequence[Line], right: float) -> dict[str, _Card]:
+    """One card beneath the other, beneath the title and the summary."""
+    cards, y = {}, MARGIN + 2 * STEP + GAP + 0.0
+    for line in every:
+        card = _Card(line, tuple(_rows(line, right - _left(line) - 2 * PAD)), _left(line), y)
+        cards[line.address] = card
+        y = card.bottom + GAP
+    return cards
 
 
-def _xml(text: str) -> str:
-    return escape("".join(char if char.isprintable() else "?" for char in text))
+def _rows(line: Line, room: float) -> Iterator[_Row]:
+    """What a card says, in rows that are no wider than there is room."""
+    yield from _wrapped("name", line.address, room - PAD - _width(line.state, SMALL))
+    yield from _wrapped("said", _facts(line), room)
+    for name in line.known_as:
+        yield from _wrapped("said", f"also known as {name}", room)
+    for trouble in line.trouble:
+        yield from _wrapped("trouble", trouble, room)
+    yield from _wrapped("note", line.note, room)
 
 
-def _dot_text(text: str) -> str:
-    plain = "".join(char if char.isprintable() else "?" for char in text)
-    return plain.replace("\\", "\\\\").replace('"', '\\"')
+def _facts(line: Line) -> str:
+    return " · ".join(line.facts)
+
+
+def _odd(oddity: Oddity, room: float) -> Iterator[_Row]:
+    if oddity.kind is not Odd.UNREACHABLE:  # that is said at the server
+        yield from _wrapped("trouble", oddity.message, room)
+        yield from _wrapped("said", f"hint: {oddity.hint}" if oddity.hint else "", room)
+
+
+def _links(cards: dict[str, _Card]) -> Iterator[str]:
+    """From each source down to its replicas; each stroke begins where the one to the sibling above bent away."""
+    begun: dict[str, float] = {}
+    for card in cards.values():
+        if above := cards.get(card.line.source):
+            x, y = above.x + PAD, begun.get(above.line.address, above.bottom)
+            begun[above.line.address] = card.middle - 6
+            yield (
+                f'<path class="link" d="M{x:g} {y:g}V{card.middle - 6:g}Q{x:g} {card.middle:g} '
+                f'{x + 6:g} {card.middle:g}H{card.x:g}"/>'
+            )
+
+
+def _lanes(cards: dict[str, _Card], right: float) -> Iterator[str]:
+    """Around the cards, to what follows a server besides its source: dashed, with the point at the follower."""
+    x = right
+    for card in cards.values():
+        for source in (cards[name] for name in card.line.also if name in cards):
+            x += LANE
+            y = card.middle
+            yield f'<path class="link also" d="M{right:g} {source.bottom - PAD:g}H{x:g}V{y:g}H{right + 2:g}"/>'
+            yield f'<path class="link" d="M{right + 8:g} {y - 4:g}L{right + 2:g} {y:g}L{right + 8:g} {y + 4:g}"/>'
+
+
+def _card(card: _Card, right: float) -> Iterator[str]:
+    line, height = card.line, card.bottom - card.y
+    faint = " faint" if line.state in (State.UNSEEN, State.PLANNED) else ""
+    yield f"<g><title>{_text('; '.join([f'{line.address}: {line.state}', *line.trouble]))}</title>"
+    box = f'y="{card.y:g}" height="{height:g}"'
+    yield f'<rect class="card{faint}" x="{card.x:g}" {box} width="{right - card.x:g}" rx="4"/>'
+    yield f'<rect class="{line.state}" x="{card.x:g}" {box} width="5" rx="2"/>'
+    yield from _words(card.rows, card.x + PAD, card.y + PAD / 2)
+    yield (
+        f'<text class="state {line.state}" x="{right - PAD:g}" y="{card.y + PAD / 2 + BIG:g}" '
+        f'text-anchor="end">{line.state}</text></g>'
+    )
+
+
+def _summary(every: Sequence[Line]) -> str:
+    """How many servers there are in each state."""
+    found = Counter(line.state for line in every)
+    counts = (f', <tspan class="state {state}">{found[state]} {state}</tspan>' for state in State if found[state])
+    servers = f"{len(every)} server{'s' * (len(every) != 1)}"
+    return f'<text class="said" x="{MARGIN}" y="{MARGIN + STEP + BIG}">{servers}{"".join(counts)}</text>'
+
+
+def _words(rows: Sequence[_Row], x: float, y: float) -> Iterator[str]:
+    for number, row in enumerate(rows):
+        yield f'<text class="{row.kind}" x="{x:g}" y="{y + BIG + number * STEP:g}">{_text(row.text)}</text>'
+
+
+def _wrapped(kind: str, text: str, room: float) -> Iterator[_Row]:
+    widest = max((_columns(char) for char in text), default=1)
+    columns = int(room / (SIZES.get(kind, SMALL) * LETTER * widest))
+    yield from (_Row(kind, row) for row in textwrap.wrap(text, max(columns, 1), break_on_hyphens=False))
+
+
+def _width(text: str, size: int) -> float:
+    return sum(map(_columns, text)) * size * LETTER
+
+
+def _columns(char: str) -> int:
+    return 2 if east_asian_width(char) in "WF" else 1
+
+
+def _text(text: str) -> str:
+    return escape(printable(text))

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from understudy.migrate.commanding import DEFAULT, Config, Json, print_json
-
-
-class Format(StrEnum):
-    """How a tree is drawn."""
-
-    TEXT = "text"
-    SVG = "svg"
-    DOT = "dot"
+from understudy.migrate.commanding import DEFAULT, Config, Format, Json, print_json
 
 
 def plan(
@@ -35,7 +26,7 @@ def plan(
 
     Exit code: 0 with a plan; 1 where none can be made, with the reason and what is possible; 2 for wrong settings.
     """
-    from understudy.migrate import pictures
+    from understudy.migrate import graphviz, picture
     from understudy.migrate.build import planning, telling
     from understudy.migrate.draw import changes
 
@@ -44,9 +35,9 @@ def plan(
     if as_json:
         print_json(telling.plan_as_json(made, str(path)))
     elif form is Format.SVG:
-        typer.echo(pictures.svg(made.after(), title="The replication tree that shall be", notes=notes), nl=False)
+        typer.echo(picture.svg(made.after(), title="The replication tree that shall be", notes=notes), nl=False)
     elif form is Format.DOT:
-        typer.echo(pictures.dot(made.after(), notes=notes), nl=False)
+        typer.echo(graphviz.dot(made.after(), notes=notes), nl=False)
     else:
         from rich.console import Console
 

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replicas import MARIA, NEW, at, server, tree_of
-from understudy.migrate import draw, pictures
+from understudy.migrate import draw, graphviz, palette, picture
 from understudy.migrate.describe import State, describe, duration, lines
+from understudy.migrate.facts import Server
 from understudy.migrate.topology import Tree, grow
 
 
@@ -134,9 +135,9 @@ def test_whatever_the_tree_every_server_is_drawn_and_no_line_is_too_wide(
     if width > 80 and not ascii_only:
         assert all(name in text for name in tree.servers)
     assert json.loads(json.dumps(draw.structure(tree)))["trees"]
-    root = ET.fromstring(pictures.svg(tree))
+    root = ET.fromstring(picture.svg(tree))
     assert len(root.findall("{*}g")) == len(tree.servers)
-    assert pictures.dot(tree).count("[label=") == len(tree.servers)
+    assert graphviz.dot(tree).count("[label=") == len(tree.servers)
 
 
 def test_as_data_a_tree_is_nested_as_it_is() -> None:
@@ -236,36 +237,118 @@ def test_every_drawing_of_a_tree_is_the_same_in_whatever_order_its_servers_were_
 
 
 def _every_drawing(tree: Tree) -> tuple[object, ...]:
-    return draw.text(tree), draw.structure(tree), pictures.svg(tree), pictures.dot(tree)
+    return draw.text(tree), draw.structure(tree), picture.svg(tree), graphviz.dot(tree)
 
 
 # --- pictures
 
 
 def test_a_picture_says_what_the_drawing_says_and_loads_nothing() -> None:
-    text = pictures.svg(some_tree(), title="<shop>", notes={"old-1:3306": "moves & stays"})
-    said = " ".join(ET.fromstring(text).itertext())
-    for words in ("<shop>", "old-1:3306", "MySQL 9.7.0 · intermediate", "error 1062", "moves & stays", "not seen"):
-        assert words in said
+    text = picture.svg(some_tree(), title="<shop>", notes={"old-1:3306": "moves & stays"})
+    said = "".join(ET.fromstring(text).itertext())
     assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+    for words in (
+        "<shop>",
+        "6 servers, 3 good, 1 warning, 1 broken, 1 unseen",
+        "old-1:3306",
+        "also known as 10.0.0.3:3306",
+        "MySQL 9.7.0 · intermediate · lag 75 s · running · super-read-only",
+        "error 1062: Duplicate entry '17' for key 'PRIMARY'",
+        "moves & stays",
+        "not seen · replica",
+    ):
+        assert words in said
 
 
-def test_cards_do_not_overlap() -> None:
-    sources = {"a": "", "b": "a", "c": "a", "d": "b", "e": "b", "f": "d", "g": "c", "h": "", "i": "h"}
-    cards = list(pictures._placed(tree_of(sources), {}).values())
-    for index, one in enumerate(cards):
-        for other in cards[index + 1 :]:
-            apart = one.y + one.height <= other.y or other.y + other.height <= one.y
-            assert one.x != other.x or apart, (one.line.address, other.line.address)
+def test_each_card_has_its_state_in_a_word_beside_its_colour() -> None:
+    cards = ET.fromstring(picture.svg(planned())).findall("{*}g")
+    words = [card.findall("{*}text")[-1] for card in cards]
+    assert [word.text for word in words] == [line.state for line in lines(planned())]
+    assert [word.get("class") for word in words] == [f"state {word.text}" for word in words]
+    assert {word.text for word in words} == {"good", "planned", "broken", "unseen", "warning"}
 
 
-def test_long_host_names_are_shortened_in_their_middle() -> None:
-    text = pictures.svg(tree_of({"database-with-a-long-name.eu-west-1.example": ""}))
-    assert "database-with-a-l…ample:3306" in text
+def planned() -> Tree:
+    return some_tree().placed(Server("new-2:3306"), "new:3306")
+
+
+def test_what_is_odd_is_told_beneath_a_picture_and_drawn_around_its_cards() -> None:
+    text = picture.svg(tree_of({"a": "b", "b": "a"}, {"a": {"read_only": False}}))
+    assert "a:3306 and b:3306 are co-sources" in " ".join(ET.fromstring(text).itertext())
+    assert text.count('class="link also"') == 1
+
+
+DOMAIN = ".c9akciq32rgt.eu-west-1.rds.amazonaws.com"
+STATES: list[dict[str, object]] = [
+    {},
+    {"channel": {"lag_s": 3700.0, "delay_s": 3600}},
+    {"channel": {"applying": False, "lag_s": None, "error": "Duplicate entry '17' for key 'PRIMARY'; " * 9}},
+    {"channel": {"error": "キー" * 90}},
+    {"unreachable": "no answer in 3 s"},
+]
+
+
+def many() -> Tree:
+    """31 servers with long names: a source, five that feed five each, all in turns in every state."""
+    sources = {f"shop-source{DOMAIN}": ""}
+    for branch in range(1, 6):
+        feeder = f"shop-production-intermediate-{branch}{DOMAIN}"
+        sources[feeder] = f"shop-source{DOMAIN}"
+        sources |= {f"shop-production-replica-{branch}{leaf}{DOMAIN}": feeder for leaf in range(1, 6)}
+    return tree_of(sources, {name: STATES[index % 5] for index, name in enumerate(sources) if sources[name]})
+
+
+def test_cards_hold_their_words_and_do_not_overlap_with_31_servers_and_long_names() -> None:
+    tree = many()
+    every = lines(tree)
+    assert len(every) == 31
+    right = max(map(picture._right, every))
+    assert right < 1000
+    cards = list(picture._placed(every, right).values())
+    for above, card in zip([None, *cards], cards, strict=False):
+        assert above is None or above.bottom < card.y
+        assert card.rows[0] == ("name", card.line.address), "whole, and on one row"
+        room = right - card.x - 2 * picture.PAD
+        state = picture._width(card.line.state, picture.SMALL)
+        assert picture._width(card.line.address, picture.BIG) + state < room
+        assert all(picture._width(row.text, picture.SMALL) <= room for row in card.rows[1:]), card.rows
+
+
+def test_a_name_that_is_wider_than_any_card_goes_on_in_the_next_row() -> None:
+    name = ".".join(["a-label-of-a-name"] * 14)
+    text = picture.svg(tree_of({name: ""}))
+    assert "".join(one.text or "" for one in ET.fromstring(text).findall("{*}g/{*}text[@class='name']")) == at(name)
+
+
+@pytest.mark.parametrize("shade", ["light", "dark"])
+@pytest.mark.parametrize("kind", palette.WORDS)
+def test_every_ink_can_be_read_on_a_card_and_on_the_paper_of_its_shade(kind: str, shade: str) -> None:
+    ink = getattr(palette.WORDS[kind], shade)
+    for ground in (palette.CARD, palette.PAPER):
+        assert contrast(ink, getattr(ground, shade)) >= 4.5
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2.2, contrast ratio and relative luminance."""
+    darker, lighter = sorted(map(_luminance, (one, other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_graphviz_gets_every_server_every_link_and_every_loop() -> None:
-    text = pictures.dot(tree_of({"a": "b", "b": "a", 'c"\\': "a"}, {"a": {"read_only": False}}))
+    text = graphviz.dot(tree_of({"a": "b", "b": "a", 'c"\\': "a"}, {"a": {"read_only": False}}))
     assert '"a:3306" -> "b:3306";' in text
     assert '"b:3306" -> "a:3306" [style=dashed];' in text
     assert '"a:3306" -> "c\\"\\\\:3306";' in text
+
+
+def test_graphviz_gets_the_state_in_a_word_and_what_is_wrong() -> None:
+    text = graphviz.dot(some_tree(), notes={"old-1:3306": "moved"})
+    assert 'label="10.0.0.9:3306\\lunseen: not seen, replica\\lnamed by old:3306 as its replica\\l"' in text
+    assert "broken: MySQL 9.7.0, replica, lag unknown, applier stopped, read-only\\lerror 1062: Duplicate" in text
+    assert "read-only\\lmoved\\l" in text

@@ -1,7 +1,7 @@
 """Do two servers define the same: databases, tables, views, routines, triggers, events. Rows are compared elsewhere.
 
 Both servers are asked at the same time, each in one session, for everything at once; what they say is given one
-spelling and compared (`things`). An operator's decisions that a migration implies are no findings: see `weigh`.
+spelling and compared (`things`). An operator's decisions that a migration implies are no findings: see `weighing`.
 """
 
 from __future__ import annotations
@@ -15,18 +15,16 @@ from understudy.migrate.build.mark import SCHEMA
 from understudy.migrate.faults import PrivilegeError
 from understudy.migrate.grants import DEFINITIONS
 from understudy.migrate.ports import Database
-from understudy.migrate.rows import number, text
-from understudy.migrate.verify import spelling
+from understudy.migrate.rows import text
+from understudy.migrate.verify import counters, spelling
 from understudy.migrate.verify.code import Code
-from understudy.migrate.verify.finding import Finding, Kind
+from understudy.migrate.verify.finding import Finding
 from understudy.migrate.verify.shape_of_table import Tables
-from understudy.migrate.verify.things import Thing, Things, Weigh, by_name, compare, differs
-from understudy.migrate.versions import Version
+from understudy.migrate.verify.things import Things, by_name, compare
+from understudy.migrate.verify.weighing import weigh
 
 PATIENCE_S = 300.0
 BATCH = 5000
-WAITING = ("SLAVESIDE_DISABLED", "REPLICA_SIDE_DISABLED")  # an event of a replica's source; 8.4 has the newer word
-SETTINGS = ("charset_of_client", "collation_of_connection", "collation_of_database")
 
 
 def differences(old: Database, new: Database, ignored: Collection[str] = (SCHEMA,)) -> list[Finding]:
@@ -42,8 +40,10 @@ def differences(old: Database, new: Database, ignored: Collection[str] = (SCHEMA
         return collected(session, unknown, across and session.version.is_mariadb(), ignored)
 
     with ThreadPoolExecutor(2, "structure") as pool:
-        before, after = pool.map(collect, (old, new))
-    return list(compare(*_in_both(before, after), weigh(old.version, new.version)))
+        before, after = _in_both(*pool.map(collect, (old, new)))
+    with _plainly(new), new.patient(PATIENCE_S):
+        after = counters.refreshed(new, before, after)
+    return list(compare(before, after, weigh(old.version, new.version)))
 
 
 def _in_both(before: Things, after: Things) -> tuple[Things, Things]:
@@ -66,7 +66,7 @@ def collected(session: Database, unknown: frozenset[str], reads: bool, ignored: 
                     yield tuple(text(value) if isinstance(value, bytes) else value for value in row)
 
     with _plainly(session), session.patient(PATIENCE_S):
-        tables, code = Tables(session, ask), Code(ask, unknown, reads)
+        tables, code = Tables(session, ask), Code(session, ask, unknown, reads)
         things = [*tables.databases(), *tables.tables(), *code.views(tables.columns_of)]
         return by_name([*things, *code.routines(), *code.triggers(), *code.events()])
 
@@ -99,47 +99,3 @@ def _plainly(session: Database) -> Iterator[None]:
     finally:
         for name, value in before.items():
             session.execute(f"SET SESSION {name} = %s", value)
-
-
-def weigh(old: Version, new: Version) -> Weigh:
-    """Makes a finding of a fact that differs between these versions; none, or a note, where that is to be expected.
-
-    - An event that waits on a replica until it becomes the source.
-    - A counter that is ahead: it numbers rows that were rolled back or deleted. Behind, it may be lag.
-    - Across flavours a view's text may be another and mean the same; its columns decide.
-    - A text's setting, where the copy was not made under the original's: rarely more than another default collation.
-    """
-    across = old.flavour is not new.flavour
-
-    def weighed(thing: Thing, fact: str, was: str, now: str) -> Finding | None:
-        found = differs(thing, fact, was, now)
-        match thing.kind, fact:
-            case Kind.EVENT, "status":
-                return _status(found, was, now)
-            case Kind.TABLE, "auto_increment" | "next_value":
-                return _behind(found, fact, was, now)
-            case Kind.VIEW, "definition" if across:
-                said = "it reads differently in another flavour, which may mean the same: compare by hand: "
-                return _note(found, said + found.found)
-        return _note(found, found.found) if fact in SETTINGS else found
-
-    return weighed
-
-
-def _status(found: Finding, was: str, now: str) -> Finding | None:
-    if was != "DISABLED" and now in WAITING:
-        return None
-    if (was, now) == ("ENABLED", "DISABLED"):
-        return _note(found, "it is disabled, and was enabled: enable it at the cutover")
-    return found
-
-
-def _behind(found: Finding, fact: str, was: str, now: str) -> Finding | None:
-    if number(now) >= number(was) or number(was) == 1:  # a table that was never written to: 5.6 says 1, 9.7 nothing
-        return None
-    at = f"{fact.replace('_', ' ')} is at {now or 'nothing'}, behind {was}"
-    return _note(found, f"{at}: lag, or numbers would be used again")
-
-
-def _note(found: Finding, said: str) -> Finding:
-    return Finding(found.kind, found.name, said, note=True)

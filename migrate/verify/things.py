@@ -8,6 +8,7 @@ foreign keys. Equal facts are kept once (`Shared`): ten thousand tables have few
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
@@ -21,6 +22,7 @@ Part = tuple[str, str]  # ("column", "total")
 T = TypeVar("T")
 SHOWN = 120  # characters of a value that a sentence quotes
 AROUND = 40
+PART = re.compile(r"`((?:[^`]|``)*)`|([^.`]+)")  # of a path
 LACKS = {Kind.TABLE: (Kind.MISSING_TABLE, Kind.EXTRA_TABLE)}
 
 
@@ -132,3 +134,8 @@ def _around(was: str, now: str) -> tuple[str, str]:
 def path(*names: str) -> str:
     """ "shop.orders" for people; in backticks where a name would be misread."""
     return ".".join(name if name.replace("_", "a").replace("$", "a").isalnum() else identifier(name) for name in names)
+
+
+def names(of: str) -> tuple[str, ...]:
+    """The names that a `path` is made of."""
+    return tuple(plain or quoted.replace("``", "`") for quoted, plain in PART.findall(of))

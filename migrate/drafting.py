@@ -92,6 +92,7 @@ class _Drafting:
             reason += (
                 f"; its gtid_mode becomes {mode}, since that of {under} is {self._server(under).gtid_mode or 'OFF'}"
             )
+            reason += " and GTID is turned on at the cutover" if self.wish.gtid_at_cutover and mode != "ON" else ""
         undo = "stop its replication and reset it"
         self._write(Kind.ATTACH, name, reason, undo, Kind.DETACH, **place, gtid_mode=mode)
         reason = "what was written since the copy has to be applied first"
@@ -109,7 +110,8 @@ class _Drafting:
 
     def _mode(self, name: str, under: str) -> str:
         server = self._server(name)
-        return mode_to_follow(server.gtid_mode, self._server(under).gtid_mode, server.version)
+        above, later = self._server(under), self.wish.gtid_at_cutover
+        return mode_to_follow(server.gtid_mode, above.gtid_mode, server.version, at_cutover=later)
 
     def _may_need_upgrade(self, name: str, under: str) -> bool:
         old, new = self._server(under).version, self._server(name).version

@@ -31,6 +31,7 @@ class Wish(Struct, frozen=True):
     rehearsal: str = ""
     readers: int = 0
     build: str = "dump"
+    gtid_at_cutover: bool = False
 
     @classmethod
     def of(cls, settings: Migrate) -> Wish:
@@ -40,7 +41,7 @@ class Wish(Struct, frozen=True):
             if not given:
                 raise WishError(f"migrate.{key}: nothing given", "put its host:port into the settings file")
         replicas = tuple(target.new_replicas)
-        wanted = (target.under, target.rehearsal, target.readers, target.build)
+        wanted = (target.under, target.rehearsal, target.readers, target.build, target.gtid_at_cutover)
         return cls(settings.source, target.new_source, replicas, *wanted)
 
 

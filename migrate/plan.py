@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from understudy.errors import UnderstudyError
+from understudy.migrate.at_cutover import AtCutover, at_cutover, gtid_note
 from understudy.migrate.drafting import draft, notes
 from understudy.migrate.estimates import Seconds
 from understudy.migrate.facts import Server
@@ -24,7 +25,7 @@ from understudy.migrate.step import Kind, Step, apply
 from understudy.migrate.topology import Tree, grow
 from understudy.migrate.ways import way
 
-FORMAT = 1
+FORMAT = 2
 PLAN_AGAIN = "`understudy migrate plan` writes a new one"
 
 
@@ -39,7 +40,8 @@ class StalePlanError(PlanError):
 class Plan(Struct, frozen=True):
     """The steps, and what they rest on. `saw` is the digest of `servers`, which are the facts at the time.
 
-    `notes` are for the operator: why it is this tree, what to consider, what it costs.
+    `notes` are for the operator: why it is this tree, what to consider, what it costs. `at_cutover` is what `build`
+    leaves to the cutover.
     """
 
     wish: Wish
@@ -51,6 +53,7 @@ class Plan(Struct, frozen=True):
     notes: tuple[str, ...]
     servers: tuple[Server, ...]
     saw: str
+    at_cutover: tuple[AtCutover, ...] = ()
     format: int = FORMAT
 
     def before(self) -> Tree:
@@ -72,6 +75,7 @@ def make(tree: Tree, wish: Wish, limits: Limits, data_bytes: int | None = None) 
     goal = goal_of(tree, wish, limits)
     changes = way(tree.shape, goal.shape, limits, goal.heads, lambda name, under: may_follow(tree, name, under))
     steps = draft(tree, goal, wish, limits, changes, data_bytes)
+    then = reduce(apply, steps, tree)
     return Plan(
         wish=wish,
         limits=limits,
@@ -79,9 +83,10 @@ def make(tree: Tree, wish: Wish, limits: Limits, data_bytes: int | None = None) 
         under=goal.under,
         need=goal.layout.need,
         steps=steps,
-        notes=tuple(notes(tree, goal, limits, steps, data_bytes)),
+        notes=(gtid_note(then, goal, wish), *notes(tree, goal, limits, steps, data_bytes)),
         servers=tuple(tree.servers.values()),
         saw=fingerprint(sight(tree)),
+        at_cutover=at_cutover(then, goal, wish, steps),
     )
 
 

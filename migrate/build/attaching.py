@@ -1,8 +1,8 @@
 """A server is let follow another from where its copy was taken, and made to forget it again.
 
-By GTID where both know it and the copy brought its set along, by file and position otherwise. TLS is used where the
-source has one that today's replicas speak. A server whose gtid_mode would stop its applier gets another one online,
-and it is read-only before it follows: a write of its own would part it from its source for good.
+By GTID where the source goes by it and the copy brought its set along, by file and position otherwise. TLS is used
+where the source has one that today's replicas speak. A server whose gtid_mode would stop its applier gets another one
+online, and it is read-only before it follows: a write of its own would part it from its source for good.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from understudy.migrate.build.replication import (
 from understudy.migrate.build.world import BuildError, writing
 from understudy.migrate.dialects import Dialect, Follow
 from understudy.migrate.faults import ServerError
-from understudy.migrate.gtidmode import mode_to_follow, way
+from understudy.migrate.gtidmode import mode_to_follow, uses_gtid, way
 from understudy.migrate.ports import Database
 from understudy.migrate.rows import Coordinates
 from understudy.migrate.sqltext import Secret, Statement
@@ -58,7 +58,8 @@ class Attach(Base):
             said += told(server, Statement(mine.sql(Word.GTID_MODE), (mode,)))
         said += told(server, mine.sql(Word.READ_ONLY), mine.sql(Word.STOP))
         if self._by_gtid():
-            said += told(server, "SET GLOBAL gtid_purged = '<what the copy holds>'")
+            known = "gtid_slave_pos" if mine.version.is_mariadb() else "gtid_purged"
+            said += told(server, f"SET GLOBAL {known} = '<what the copy holds>'")
         return [*said, *told(server, mine.repoint(follow), mine.sql(Word.START))]
 
     def is_done(self) -> bool:
@@ -109,13 +110,14 @@ class Attach(Base):
         return copied(self.world.copying(self.step.under, self.step.server))
 
     def _by_gtid(self) -> bool:
-        """Where both sides know GTIDs and the copy has told the server which ones it holds."""
+        """Where the source goes by GTID and the copy has told the server which ones it holds."""
         tree = self.world.tree
         mine, theirs = (tree.servers.get(name) for name in (self.step.server, self.step.under))
-        if mine is None or theirs is None or mine.version is None or not mine.version.is_mysql():
+        if mine is None or theirs is None or mine.version is None or not uses_gtid(tree, self.step.under):
             return False
         tells = self._at is None or bool(self._at.gtid)
-        return tells and theirs.gtid_mode == "ON" and mine.gtid_mode in ("ON", "ON_PERMISSIVE")
+        mode = (mine.gtid_mode, *self._modes())[-1] if mine.version.is_mysql() else "ON"
+        return tells and mode in ("ON", "ON_PERMISSIVE")
 
     def _follow(self, with_password: bool = True) -> Follow:
         """How the server is to follow. Asks the source whether it speaks a TLS that is still spoken."""
@@ -132,6 +134,10 @@ class Attach(Base):
     def _tell_past(self, session: Database) -> None:
         """By GTID it asks for all that it does not know to have: so it is told what the copy holds."""
         if not self._by_gtid() or self._at is None or not self._at.gtid:
+            return
+        if session.version.is_mariadb():
+            if channel(session) is None:  # else an attempt before has said so, and it has moved on since
+                session.execute("SET GLOBAL gtid_slave_pos = %s", self._at.gtid)
             return
         missing = rows.text(session.value("SELECT GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed)", self._at.gtid))
         if missing:
@@ -154,7 +160,8 @@ class Attach(Base):
         mine, theirs = (tree.servers.get(name) for name in (self.step.server, self.step.under))
         if mine is None or theirs is None:
             return ()
-        wanted = mode_to_follow(mine.gtid_mode, theirs.gtid_mode, mine.version)
+        later = self.world.settings.target.gtid_at_cutover
+        wanted = mode_to_follow(mine.gtid_mode, theirs.gtid_mode, mine.version, at_cutover=later)
         return way(mine.gtid_mode, wanted) if wanted else ()
 
     def _set_modes(self, session: Database) -> None:

@@ -107,7 +107,11 @@ def _deps(wanted: Wanted, settings: Settings, plan: Plan, progress: Progress, ou
     migrate, clock = settings.migrate, SystemClock()
     wish = plan.wish
     target = msgspec.structs.replace(
-        migrate.target, new_source=wish.new_source, new_replicas=list(wish.new_replicas), rehearsal=wish.rehearsal
+        migrate.target,
+        new_source=wish.new_source,
+        new_replicas=list(wish.new_replicas),
+        rehearsal=wish.rehearsal,
+        gtid_at_cutover=wish.gtid_at_cutover,
     )
     migrate = msgspec.structs.replace(migrate, source=wish.source, target=target)
     servers = MySql(FromSettings(migrate))

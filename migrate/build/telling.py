@@ -29,6 +29,7 @@ def plan_in_words(plan: Plan, path: str, width: int = 100, *, ascii_only: bool =
             *_wrapped("undo", step.undo or "nothing to undo", width),
         ]
     said += ["", before_and_after(plan.before(), plan.after(), width=width, ascii_only=ascii_only), ""]
+    said += _left_to_cutover(plan, width)
     for note in plan.notes:
         said += textwrap.wrap(note, width, initial_indent="- ", subsequent_indent="  ")
     said += ["", f"Saved to {path}. Nothing has been changed; `understudy migrate build` shows what would be done."]
@@ -106,6 +107,19 @@ def _headed(step: Step) -> str:
 
 def _wrapped(word: str, text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width, initial_indent=f"     {word + ':':6}", subsequent_indent=" " * 11)
+
+
+def _left_to_cutover(plan: Plan, width: int) -> Iterator[str]:
+    """What the build leaves to the cutover, in its order."""
+    if plan.at_cutover:
+        yield "At the cutover, and not before:"
+    for act in plan.at_cutover:
+        yield f"{act.number:3}. {act.title}"
+        for word, text in (("why", act.reason), ("needs", act.needs), ("undo", act.undo)):
+            yield from _wrapped(word, text, width)
+        yield from (f"     {act.server}> {sql};" for sql in act.sql)
+    if plan.at_cutover:
+        yield ""
 
 
 def _value(value: Any) -> str:

@@ -40,9 +40,9 @@ class Disk(Struct, frozen=True):
 class Side(Struct, frozen=True):
     """One server, in depth. `variables` are its global ones, by name in lower case; `schema` is what it stores.
 
-    The schema and `logged` are collected of the old and the new source only. `plugins` are those that are active,
-    `installed` those among them that somebody installed. `clock_offset_ms` is how far its clock is ahead of ours, give
-    or take `clock_error_ms`.
+    The schema and `logged` are collected of the old and the new source only, the new one's schema without its tables.
+    `plugins` are those that are active, `installed` those among them that somebody installed. `clock_offset_ms` is how
+    far its clock is ahead of ours, give or take `clock_error_ms`.
 
     `gtids` is what it has executed, in its flavour's own words, and `gtids_later` the same once every other server had
     been asked: what a replica had before, and its source has not later, never came from there. `heartbeat` is the
@@ -94,6 +94,7 @@ class Wishes(Struct, frozen=True):
     clock_ms: float = 1000.0
     heartbeat_table: str = ""
     disk_percent: float = 15.0
+    gtid_at_cutover: bool = False
 
 
 class Case(Struct, frozen=True):

@@ -72,7 +72,7 @@ def facts(settings: Migrate, target_version: str, tell: Tell) -> Case:
     assert version is not None
     new = tree[settings.target.new_source].address if settings.target.new_source in tree else ""
     target = targets.choose(tree, version, settings.target.new_source, settings.target.version, target_version)
-    wanted = wishes(settings.check)
+    wanted = msgspec.structs.replace(wishes(settings.check), gtid_at_cutover=settings.target.gtid_at_cutover)
     sides, failed = collect(MySql(FromSettings(settings)), SystemClock(), tree, old, new, wanted, tell)
     made = case(sides, tree, old, new, target, limits_of(settings.limits), wanted)
     rehearsal = tree[settings.target.rehearsal].address if settings.target.rehearsal in tree else ""

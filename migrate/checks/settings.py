@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from understudy.migrate.checks.case import Case, Side
 from understudy.migrate.checks.finding import Found, Rule, Severity
+from understudy.migrate.gtidmode import ONLINE
 from understudy.migrate.sqltext import string
 
 GONE_MODES = frozenset(  # MySQL 8.0.11 release notes
@@ -148,6 +149,24 @@ def _gtid_modes(case: Case) -> Iterator[Found]:
         yield Found(case.new.address, found, "gtid_mode", tuple(f"SET GLOBAL {step};" for step in steps))
 
 
+def _gtid_at_cutover(case: Case) -> Iterator[Found]:
+    """Only where it is wanted, and the old source has none; MariaDB always has."""
+    if not case.wishes.gtid_at_cutover or not case.target.is_mysql() or case.old.variable("gtid_mode") == "ON":
+        return
+    if not case.target.is_mysql(*ONLINE):
+        mend = ("Set gtid_at_cutover = false under [migrate.target], or build servers of MySQL 5.7.6 or later.",)
+        found = f"{case.target} turns GTID on only with all new servers stopped at one point"
+        yield Found(case.new.address if case.new else case.old.address, found, "gtid_at_cutover", mend)
+        return
+    for side in case.sides:
+        consistency = side.variable("enforce_gtid_consistency").upper()
+        if side.address in case.beneath_new and consistency in ("OFF", "WARN", "0"):
+            mend = ("SET GLOBAL enforce_gtid_consistency = WARN;", "Read its error log for a while; then:",
+                    "SET GLOBAL enforce_gtid_consistency = ON;")  # fmt: skip
+            found = f"enforce_gtid_consistency is {consistency}: what GTIDs don't allow is refused from the cutover on"
+            yield Found(side.address, found, "enforce_gtid_consistency", mend, Severity.WARNING)
+
+
 RULES: tuple[Rule, ...] = (
     Rule("log-bin-off", Severity.ERROR, "Nothing can follow a server that writes no binary log.", _log_bin),
     Rule(
@@ -212,5 +231,13 @@ RULES: tuple[Rule, ...] = (
         Severity.ERROR,
         "With gtid_mode=ON a replica applies no anonymous transaction, with OFF none that has a GTID.",
         _gtid_modes,
+    ),
+    Rule(
+        "gtid-at-cutover",
+        Severity.ERROR,
+        "gtid_at_cutover is set: gtid_mode changes online from MySQL 5.7.6 on, and is ON only with "
+        "enforce_gtid_consistency. ASSIGN_GTIDS_TO_ANONYMOUS_TRANSACTIONS (8.0.23) is no way: a server that uses it "
+        "can't take over.",
+        _gtid_at_cutover,
     ),
 )

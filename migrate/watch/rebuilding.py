@@ -91,7 +91,8 @@ def _after_copy(build: str) -> list[Kind]:
 def _step(tree: Tree, number: int, kind: Kind, name: str, wish: Wish) -> Step:
     under, server = tree.source(name), tree.servers[name]
     seconds = QUICK if kind in (Kind.DETACH, Kind.WIPE) else estimate(kind, wish.build)
-    mode = mode_to_follow(server.gtid_mode, tree.servers[under].gtid_mode, server.version)
+    above, later = tree.servers[under], wish.gtid_at_cutover
+    mode = mode_to_follow(server.gtid_mode, above.gtid_mode, server.version, at_cutover=later)
     return Step(
         number,
         kind,

@@ -52,6 +52,7 @@ PLANTED: dict[str, Planted] = {
     "binlog-size-bounded": Planted("mariadb", "max_binlog_total_size"),
     "durability-relaxed": Planted("mariadb", "sync_binlog"),
     "gtid-mode-stops-replication": Planted("mysql", "writes anonymous transactions"),
+    "gtid-at-cutover": Planted("nobody with GTID", "with all new servers stopped"),
     "semi-sync": Planted("mariadb", "commits wait for a replica"),
     "disk-nearly-full": Planted("mariadb", "of its disk is free"),
     # channels

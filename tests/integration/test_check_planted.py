@@ -307,7 +307,9 @@ def lonely(stage: Stage) -> dict[str, Case]:
     made = {f"lonely to {name}": facts(settings, version, quiet) for name, version in versions.items()}
     stranger = facts(msgspec.structs.replace(settings, user="stranger"), "11.8", quiet)
     assert nobody.server_id
-    return {**made, "stranger": stranger, "nobody": facts(stage.settings("nobody"), "9.7", quiet)}
+    with_gtid = facts(stage.settings("nobody", Target(gtid_at_cutover=True)), "5.6", quiet)
+    of_nobody = {"nobody": facts(stage.settings("nobody"), "9.7", quiet), "nobody with GTID": with_gtid}
+    return {**made, "stranger": stranger, **of_nobody}
 
 
 def circle(stage: Stage) -> dict[str, Case]:

@@ -29,26 +29,29 @@ NEW, MARIA = Version.parse("9.7.0"), Version.parse("11.8.2-MariaDB")
 
 
 @pytest.mark.parametrize(
-    ("mode", "under", "version", "needed"),
+    ("mode", "under", "version", "needed", "before_cutover"),
     [
-        ("ON", "OFF", NEW, "ON_PERMISSIVE"),
-        ("ON", "", NEW, "ON_PERMISSIVE"),  # 5.5 has no such thing
-        ("ON", "ON_PERMISSIVE", NEW, "ON_PERMISSIVE"),
-        ("ON", "OFF_PERMISSIVE", NEW, "ON_PERMISSIVE"),
-        ("ON", "ON", NEW, ""),
-        ("OFF", "OFF", NEW, ""),
-        ("OFF", "ON", NEW, "ON_PERMISSIVE"),
-        ("OFF_PERMISSIVE", "OFF", NEW, ""),
-        ("ON_PERMISSIVE", "OFF", NEW, ""),
-        ("ON_PERMISSIVE", "ON", NEW, ""),
-        ("", "OFF", MARIA, ""),
-        ("ON", "OFF", None, ""),
+        ("ON", "OFF", NEW, "OFF", "ON_PERMISSIVE"),
+        ("ON", "", NEW, "OFF", "ON_PERMISSIVE"),  # 5.5 has no such thing
+        ("ON", "ON_PERMISSIVE", NEW, "ON_PERMISSIVE", "ON_PERMISSIVE"),
+        ("ON", "OFF_PERMISSIVE", NEW, "ON_PERMISSIVE", "ON_PERMISSIVE"),
+        ("OFF", "ON_PERMISSIVE", NEW, "OFF_PERMISSIVE", "ON_PERMISSIVE"),
+        ("ON", "ON", NEW, "", ""),
+        ("OFF", "OFF", NEW, "", "ON_PERMISSIVE"),
+        ("OFF", "ON", NEW, "ON_PERMISSIVE", "ON_PERMISSIVE"),
+        ("OFF_PERMISSIVE", "OFF", NEW, "", "ON_PERMISSIVE"),
+        ("OFF_PERMISSIVE", "ON", NEW, "ON_PERMISSIVE", "ON_PERMISSIVE"),
+        ("ON_PERMISSIVE", "OFF", NEW, "OFF", ""),
+        ("ON_PERMISSIVE", "ON", NEW, "", ""),
+        ("", "OFF", MARIA, "", ""),
+        ("ON", "OFF", None, "", ""),
     ],
 )
-def test_a_server_gets_another_gtid_mode_only_where_its_own_would_stop_it(
-    mode: str, under: str, version: Version | None, needed: str
+def test_a_server_gets_the_gtid_mode_with_which_it_can_follow_and_no_gtids_unless_they_are_wanted(
+    mode: str, under: str, version: Version | None, needed: str, before_cutover: str
 ) -> None:
     assert mode_to_follow(mode, under, version) == needed
+    assert mode_to_follow(mode, under, version, at_cutover=True) == before_cutover
 
 
 @given(st.sampled_from(MODES), st.sampled_from(MODES))
@@ -63,9 +66,9 @@ def test_a_plan_says_which_server_gets_another_gtid_mode_and_why() -> None:
     tree = tree_of({"old": "", "old-1": "old", "new": ""}, {"new": {"version": NEW, "gtid_mode": "ON"}})
     plan = plans.make(tree, Wish("old:3306", "new:3306"), CLASSIC)
     (attach,) = (step for step in plan.steps if step.kind is Kind.ATTACH)
-    assert attach.gtid_mode == "ON_PERMISSIVE"
-    assert "its gtid_mode becomes ON_PERMISSIVE, since that of old-1:3306 is OFF" in attach.reason
-    assert plan.after().servers["new:3306"].gtid_mode == "ON_PERMISSIVE"
+    assert attach.gtid_mode == "OFF"
+    assert "its gtid_mode becomes OFF, since that of old-1:3306 is OFF" in attach.reason
+    assert plan.after().servers["new:3306"].gtid_mode == "OFF"
 
 
 LOGS = [{"Log_name": f"binlog.{number:06}", "File_size": 1000} for number in (9, 10, 11)]

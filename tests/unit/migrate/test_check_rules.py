@@ -148,6 +148,25 @@ def test_gtid_modes_that_stop_the_applier(old: str, new: str, expected: int) -> 
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "mode", "consistency", "expected"),
+    [
+        ("5.6.24", "9.7.4", "OFF", "ON", []),
+        ("5.6.24", "9.7.4", "OFF", "WARN", [Severity.WARNING]),
+        ("5.6.24", "9.7.4", "ON", "OFF", []),
+        ("5.5.62", "5.6.24", "", "ON", [Severity.ERROR]),
+        ("10.5.23-MariaDB", "11.8.6-MariaDB", "", "", []),
+    ],
+)
+def test_gtid_at_the_cutover_is_for_servers_that_can_and_what_they_will_refuse_is_said(
+    old: str, new: str, mode: str, consistency: str, expected: list[Severity]
+) -> None:
+    made = case(side(OLD, old, {"gtid_mode": mode}), side(NEW, new, {"enforce_gtid_consistency": consistency}))
+    assert found(made, "gtid-at-cutover") == []
+    wanted = replace(made, wishes=Wishes(gtid_at_cutover=True))
+    assert [one.severity for one in found(wanted, "gtid-at-cutover")] == expected
+
+
+@pytest.mark.parametrize(
     ("old", "new", "told"),
     [
         ("NO_ENGINE_SUBSTITUTION,NO_AUTO_CREATE_USER", "NO_ENGINE_SUBSTITUTION", ""),

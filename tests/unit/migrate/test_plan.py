@@ -242,6 +242,7 @@ def situations(draw: st.DrawFn) -> tuple[Tree, Wish, Limits]:
         rehearsal=draw(st.sampled_from(["", "try:3306"])),
         readers=draw(st.integers(0, 6)),
         build=draw(st.sampled_from(["dump", "hook: x"])),
+        gtid_at_cutover=draw(st.booleans()),
     )
     return tree_of(sources, facts), wish, limits
 
@@ -304,7 +305,7 @@ def test_the_file_is_json_that_a_person_can_read() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        (b'"format": 1', b'"format": 2', "a plan of format 2"),
+        (b'"format": 2', b'"format": 1', "a plan of format 1"),
         (b'"server_id": ', b'"server_id": 9', "facts and its digest don't agree"),
         (b'"kind": "attach"', b'"kind": "attack"', "not a plan: Invalid enum value"),
         (

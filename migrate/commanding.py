@@ -36,6 +36,11 @@ def print_json(value: object) -> None:
     typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
+def only_ascii(encoding: str | None) -> bool:
+    """Whether a terminal of this encoding, or what stands in for it, takes no strokes and marks beyond ASCII."""
+    return (encoding or "").lower().replace("-", "") != "utf8"
+
+
 def settings_of(config: Path) -> Migrate:
     """What the file says under [migrate]. Raises SettingsError, also where no source is named."""
     settings = load(config).migrate

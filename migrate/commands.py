@@ -23,6 +23,7 @@ from understudy.migrate.commanding import (
     Config,
     Format,
     Json,
+    only_ascii,
     print_json,
     see,
     settings_of,
@@ -83,8 +84,7 @@ def status(
 
 
 def _drawn(tree: Tree, console: Console) -> Text:
-    utf8 = (console.encoding or "").lower().replace("-", "") == "utf8"
-    drawn = Text(draw.text(tree, width=console.width, ascii_only=not utf8))
+    drawn = Text(draw.text(tree, width=console.width, ascii_only=only_ascii(console.encoding)))
     drawn.highlight_regex(r"(?m)^.*(✗|! ).*$", "red")
     for server in tree.ordered():
         for gap in server.missing:

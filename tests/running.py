@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from support import COMMAND, Answer, AppServer, Asked, Understudy, bucket_sum, processes_under, wait_until
+from support import Answer, AppServer, Asked, Understudy, bucket_sum, processes_under, wait_until
 
 
 class Stage:
@@ -198,12 +198,7 @@ class Running(Understudy):
 
     def takes_over(self) -> Self:
         """Start it while another with the same settings runs; wait until it is the one that answers."""
-        self.configure()
-        with (self.folder / "understudy.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [COMMAND, "run", "-c", self.file],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environ, start_new_session=True,
-            )  # fmt: skip
+        self.launch()
 
         def mine() -> bool:
             assert self.process is not None

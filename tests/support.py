@@ -140,14 +140,18 @@ class Understudy:
 
     def start(self, deadline_s: float = 30.0) -> Self:
         """Start it and wait until it says that it is healthy."""
+        self.launch()
+        wait_until(self._is_ready, deadline_s, "understudy is healthy")
+        return self
+
+    def launch(self) -> None:
+        """Start it, and don't wait."""
         self.configure()
         with (self.folder / "understudy.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [COMMAND, "run", "-c", self.file],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environ, start_new_session=True,
             )  # fmt: skip
-        wait_until(self._is_ready, deadline_s, "understudy is healthy")
-        return self
 
     def _is_ready(self) -> bool:
         assert self.process is not None

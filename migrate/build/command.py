@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from understudy.migrate.commanding import DEFAULT, Config, Format, Json, print_json
+from understudy.migrate.commanding import DEFAULT, Config, Format, Json, only_ascii, print_json
 
 
 def plan(
@@ -42,8 +42,8 @@ def plan(
         from rich.console import Console
 
         console = Console()
-        utf8 = (console.encoding or "").lower().replace("-", "") == "utf8"
-        typer.echo(telling.plan_in_words(made, str(path), console.width, ascii_only=not utf8))
+        ascii_only = only_ascii(console.encoding)
+        typer.echo(telling.plan_in_words(made, str(path), console.width, ascii_only=ascii_only))
 
 
 def build(

@@ -46,7 +46,7 @@ def closed(tools: Tools, port: int, load: Load, seconds: float) -> Outcome:
     script = ["-s", str(HERE / "wrk" / load.script)] if load.script else []
     whole = max(1, round(seconds))  # wrk takes whole seconds only
     command = [str(tools.wrk), "-t1", f"-c{CONNECTIONS}", f"-d{whole}", "--latency", *script]
-    return parse_wrk(_output([*command, f"http://127.0.0.1:{port}{load.path}"], seconds + 30))
+    return parse_wrk(output([*command, f"http://127.0.0.1:{port}{load.path}"], seconds + 30))
 
 
 def parse_wrk(text: str) -> Outcome:
@@ -75,12 +75,13 @@ def _quantile(text: str, percent: int) -> float:
 def open_loop(port: int, per_second: float, seconds: float) -> Outcome:
     """A fixed rate, latencies counted from when each request was due."""
     command = [sys.executable, str(HERE / "openloop.py"), str(port), str(per_second), str(seconds), str(CONNECTIONS)]
-    got = json.loads(_output(command, seconds + 60))
+    got = json.loads(output(command, seconds + 60))
     errors = f"{got['errors']} errors" if got["errors"] else ""
     return Outcome(got["requests"], got["requests"] / seconds, got["p50_us"], got["p99_us"], errors)
 
 
-def _output(command: list[str], patience_s: float) -> str:
+def output(command: list[str], patience_s: float) -> str:
+    """What a command printed. Raises BenchError where it fails, or does not end in time."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=patience_s)
     except subprocess.TimeoutExpired as error:

@@ -72,6 +72,23 @@ class Site(NamedTuple):
         assert told.code == 0, told
         return told.out
 
+    @contextmanager
+    def wanting(self, *settings: str, head: str = "[migrate.target]") -> Iterator[None]:
+        """With these lines more in the settings file, beneath `head`."""
+        before = self.operator.file.read_text()
+        self.operator.file.write_text(before.replace(head, "\n".join([head, *settings])))
+        try:
+            yield
+        finally:
+            self.operator.file.write_text(before)
+
+    def saved(self) -> Any:
+        """The plan as it is in its file."""
+        return json.loads((self.folder / "understudy-state/migrate/plan.json").read_text())
+
+    def at(self, address: str) -> Running:
+        return next(server for server in self.servers.values() if server.address == address)
+
     def entries(self) -> tuple[Entry, ...]:
         return read(self.journal).entries
 
@@ -207,7 +224,7 @@ def test_a_tree_is_built_while_production_writes_killed_in_the_middle_of_every_k
     for server in (new, leaf):
         with server.sql() as session:
             assert session.value("SELECT @@GLOBAL.super_read_only") == 1
-            assert session.value("SELECT @@GLOBAL.gtid_mode") == "ON_PERMISSIVE"
+            assert session.value("SELECT @@GLOBAL.gtid_mode") == "OFF", "as on the old tree, for good"
             assert session.rows("SELECT 1 FROM mysql.user WHERE user = 'app' AND account_locked = 'Y'")
     assert "Nothing is left to be done" in upgrade.build()
     writes = [
@@ -292,7 +309,7 @@ def test_what_stands_in_the_way_is_told_in_the_servers_own_words_and_mended_the_
         clash = upgrade.operator.ask("build", "--execute")
         assert (clash.code, f"server_id {new.server_id}" in clash.err) == (1, True), clash
         session.execute(f"SET GLOBAL server_id = {upgrade['new-replica'].server_id}")
-    with next(server for server in upgrade.servers.values() if server.address == _under(upgrade)).sql() as session:
+    with upgrade.at(upgrade.saved()["under"]).sql() as session:
         session.execute("SET SESSION sql_log_bin = 0")
         session.execute(f"GRANT REPLICATION SLAVE ON *.* TO '{REPLICATOR}'@'%' IDENTIFIED BY 'another'")
         wrong = upgrade.operator.ask("build", "--execute", "--until", "4")
@@ -317,20 +334,12 @@ def test_what_stands_in_the_way_is_told_in_the_servers_own_words_and_mended_the_
     upgrade.build("--undo", "--execute")
 
 
-def _under(where: Site) -> str:
-    plan = json.loads((where.folder / "understudy-state/migrate/plan.json").read_text())
-    return str(plan["under"])
-
-
 def test_an_old_replica_that_is_broken_beforehand_is_not_built_upon(upgrade: Site) -> None:
     replica = upgrade["old-replica-1"]
     with replica.sql() as session:
         session.execute(session.dialect.sql(Word.STOP_APPLIER))
-        file = upgrade.operator.file
-        before = file.read_text()
-        file.write_text(before.replace("[migrate.target]", f'[migrate.target]\nunder = "{replica.address}"'))
-        told = upgrade.operator.ask("plan")
-        file.write_text(before)
+        with upgrade.wanting(f'under = "{replica.address}"'):
+            told = upgrade.operator.ask("plan")
         session.execute(session.dialect.sql(Word.START_APPLIER))
     settled(replica)
     assert told.code == 1
@@ -338,7 +347,8 @@ def test_an_old_replica_that_is_broken_beforehand_is_not_built_upon(upgrade: Sit
 
 
 def test_two_builds_at_once_are_one_too_many(upgrade: Site) -> None:
-    upgrade.plan()
+    with upgrade.wanting("gtid_at_cutover = true"):
+        upgrade.plan()
     before = len(upgrade.entries())
     with upgrade.background() as first:
         wait_until(lambda: len(upgrade.entries()) > before, 30, "it has begun")
@@ -347,7 +357,50 @@ def test_two_builds_at_once_are_one_too_many(upgrade: Site) -> None:
     assert second.code == 1
     assert "held by process" in second.err
     assert first.returncode == 0
-    upgrade.build("--undo", "--execute")
+
+
+def test_what_the_plan_leaves_to_the_cutover_turns_gtid_on_and_every_statement_can_be_taken_back(upgrade: Site) -> None:
+    """On the tree that the test before has built, with gtid_at_cutover."""
+    plan, new, leaf = upgrade.saved(), upgrade["new-source"], upgrade["new-replica"]
+    for server in (new, leaf):
+        with server.sql() as session:
+            assert session.value("SELECT @@GLOBAL.gtid_mode") == "ON_PERMISSIVE"
+    assert not leaf.channels()[0].auto_position
+    with new.sql() as session:  # the cutover's DETACH
+        session.execute(session.dialect.sql(Word.STOP))
+        session.execute(session.dialect.sql(Word.FORGET))
+        executed = session.value("SELECT @@GLOBAL.gtid_executed")
+    for act in plan["at_cutover"]:
+        with upgrade.at(act["server"]).sql() as session:
+            for sql in act["sql"]:
+                session.execute(sql)
+        if act["act"] == "await-applied":
+            applied(leaf, new)
+    with new.sql() as session:
+        session.execute("INSERT INTO shop.orders (note) VALUES ('with a GTID')")
+        assert session.value("SELECT @@GLOBAL.gtid_executed") != executed
+        assert session.value("SELECT @@GLOBAL.gtid_mode") == "ON"
+    equal([new, leaf])
+    assert leaf.channels()[0].auto_position
+    for act in reversed(plan["at_cutover"]):
+        with upgrade.at(act["server"]).sql() as session:
+            for sql in act["undo_sql"]:
+                session.execute(sql)
+    with new.sql() as session:
+        session.execute("INSERT INTO shop.orders (note) VALUES ('after going back')")
+    equal([new, leaf])
+    assert not leaf.channels()[0].auto_position
+
+
+def applied(replica: Running, source: Running) -> None:
+    """Wait until a replica has applied all, and no anonymous transaction is under way on either."""
+    at = source.coordinates()
+    for server in (replica, source):
+        with server.sql() as session:
+            if server is replica:
+                assert session.value(session.dialect.sql(Word.WAIT_POSITION), at.file, at.position, 20) >= 0
+            status = session.row("SHOW GLOBAL STATUS LIKE 'Ongoing_anonymous_transaction_count'") or {}
+            assert status["Value"] == "0"
 
 
 def test_mariadb_is_built_from_10_5_to_11_8_in_json_and_follows_by_position(tmp_path: Path) -> None:

@@ -46,6 +46,17 @@ def test_json_svg_and_dot_hold_every_server(mariadb_tree: dict[str, Running], tm
     assert f'"{addresses[0]}" -> "{addresses[1]}"' in dot
 
 
+def test_a_plan_is_drawn_as_the_tree_that_shall_be(mysql_tree: dict[str, Running], tmp_path: Path) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    more = f'limits = "none"\n[migrate.target]\nnew_source = "{address}"'
+    operator = Operator(tmp_path, mysql_tree["old-source"].address, more)
+    told = operator.ask("plan", "--format", "svg")
+    assert told.code == 0, told
+    cards = [[one.text for one in card.findall("{*}text")] for card in ET.fromstring(told.out).findall("{*}g")]
+    assert [address, "not seen · replica", "the connection is refused", "new", "unseen"] in cards
+    assert "\\lnew\\l" in operator.ask("plan", "--format", "dot").out
+
+
 def test_a_source_that_can_not_be_reached_is_said_and_the_exit_code_is_1(tmp_path: Path) -> None:
     closed = f"127.0.0.1:{free_port()}"
     told = Operator(tmp_path, closed).ask("status")

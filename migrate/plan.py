@@ -6,6 +6,7 @@ carried out, reality is compared with what the steps taken so far have made of t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import reduce
 
 import msgspec
@@ -18,6 +19,7 @@ from understudy.migrate.estimates import Seconds
 from understudy.migrate.facts import Server
 from understudy.migrate.feeding import may_follow
 from understudy.migrate.goal import Wish, goal_of
+from understudy.migrate.lasting import configuration, forgets, told
 from understudy.migrate.layout import Need
 from understudy.migrate.limits import Limits, Rule, violations
 from understudy.migrate.sight import fingerprint, moved, sight
@@ -83,11 +85,19 @@ def make(tree: Tree, wish: Wish, limits: Limits, data_bytes: int | None = None) 
         under=goal.under,
         need=goal.layout.need,
         steps=steps,
-        notes=(gtid_note(then, goal, wish), *notes(tree, goal, limits, steps, data_bytes)),
+        notes=(gtid_note(then, goal, wish), *notes(tree, goal, limits, steps, data_bytes), *_forgotten(steps, then)),
         servers=tuple(tree.servers.values()),
         saw=fingerprint(sight(tree)),
         at_cutover=at_cutover(then, goal, wish, steps),
     )
+
+
+def _forgotten(steps: tuple[Step, ...], then: Tree) -> Iterator[str]:
+    """What servers forget at a restart; whether binary logs have to be kept longer, only `build` sees."""
+    yield from told(configuration((step for step in steps if step.kind is not Kind.RETENTION), then), then)
+    known = {step.server: then.servers[step.server].version for step in steps if step.kind is Kind.RETENTION}
+    if names := [name for name, version in known.items() if version and forgets(version)]:
+        yield f"Where `build` has to raise how long {' or '.join(names)} keeps binary logs, it says so at its end."
 
 
 def encode(plan: Plan) -> bytes:

@@ -1,7 +1,8 @@
 """What a step does, as the runner sees it: what it says beforehand, whether it is done already, and the doing.
 
 An action may be interrupted anywhere, and is then made anew and done again: `do` looks at the servers first and goes
-on from where they are. `is_done` believes only the servers. What can't be seen from them is kept with `World.note`,
+on from where they are. `is_done` believes only the servers, and `lost` tells which settings of a finished step they no
+longer show. What can't be seen from them is kept with `World.note`,
 written before the act that makes it true.
 """
 
@@ -35,6 +36,14 @@ class Action(Protocol):
         """Do it, or the rest of it."""
         ...
 
+    def lost(self) -> Sequence[str]:
+        """Of what was done already: what a restart has undone since, as the servers show."""
+        ...
+
+    def mend(self) -> None:
+        """Do again what was lost."""
+        ...
+
 
 class Base:
     """What all actions have: their step and their world."""
@@ -49,6 +58,13 @@ class Base:
 
     def check(self) -> None:
         """Nothing has to be so beforehand."""
+
+    def lost(self) -> Sequence[str]:
+        """What a restart has undone: nothing."""
+        return ()
+
+    def mend(self) -> None:
+        """There is nothing to do again."""
 
     def dialect(self, address: str) -> Dialect | None:
         """What a server calls things, as far as it has been seen."""

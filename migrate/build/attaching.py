@@ -15,6 +15,7 @@ import msgspec
 from understudy.migrate import rows
 from understudy.migrate.build import mark, replicator
 from understudy.migrate.build.action import Base, told, unseen
+from understudy.migrate.build.closing import Before, closes
 from understudy.migrate.build.copying import copied
 from understudy.migrate.build.replication import (
     ReplicationError,
@@ -35,7 +36,7 @@ from understudy.migrate.words import Word
 
 SPOKEN_TLS = ("TLSv1.2", "TLSv1.3")  # the only ones that MySQL 8.0.28 and MariaDB 11 still know
 FROM_COPY = "<as the copy says>"
-MODE_BEFORE, READ_ONLY_BEFORE, BEGUN_AT = "gtid_mode_before", "read_only_before", "begun_at"
+MODE_BEFORE, BEGUN_AT = "gtid_mode_before", "begun_at"
 
 
 class Attach(Base):
@@ -56,7 +57,7 @@ class Attach(Base):
             return [*said, *unseen(server)]
         for mode in self._modes():
             said += told(server, Statement(mine.sql(Word.GTID_MODE), (mode,)))
-        said += told(server, mine.sql(Word.READ_ONLY), mine.sql(Word.STOP))
+        said += told(server, closes(mine), mine.sql(Word.STOP))
         if self._by_gtid():
             known = "gtid_slave_pos" if mine.version.is_mariadb() else "gtid_purged"
             said += told(server, f"SET GLOBAL {known} = '<what the copy holds>'")
@@ -87,10 +88,10 @@ class Attach(Base):
         replicator.ensure(self.world, under)
         follow = self._follow()
         with self.world.open(server) as session:
+            if Before.READ_ONLY not in self.world.recorded:
+                self.world.note(**Before.seen(session))
             self._set_modes(session)
-            if READ_ONLY_BEFORE not in self.world.recorded:
-                self.world.note(**{READ_ONLY_BEFORE: bool(session.value("SELECT @@GLOBAL.read_only"))})
-            say(session, Word.READ_ONLY)
+            session.execute(closes(session.dialect))
             if self._is_fresh(session):
                 say(session, Word.STOP)
                 self._tell_past(session)
@@ -102,6 +103,23 @@ class Attach(Base):
             with self.world.open(server) as session:
                 say(session, Word.STOP)
             raise
+
+    def lost(self) -> Sequence[str]:
+        """What a restart has undone, as long as it follows the wanted source: later it may be meant."""
+        tree = self.world.tree
+        mine = tree.servers.get(self.step.server)
+        if mine is None or mine.version is None or tree.shape.sources.get(mine.address) != self.step.under:
+            return []
+        has_super = Dialect(mine.version).knows(Word.ADMIN_WRITES)
+        is_closed = mine.super_read_only if has_super else mine.read_only
+        said = [] if is_closed else [f"{'super_' if has_super else ''}read_only is off"]
+        return [*said, *([f"gtid_mode is {mine.gtid_mode}"] if self._modes() else [])]
+
+    def mend(self) -> None:
+        """Set it again."""
+        with self.world.open(self.step.server) as session:
+            self._set_modes(session)
+            session.execute(closes(session.dialect))
 
     # --- from where, and how
 
@@ -169,9 +187,7 @@ class Attach(Base):
             if MODE_BEFORE not in self.world.recorded:
                 self.world.note(**{MODE_BEFORE: self.world.tree.servers[self.step.server].gtid_mode})
             say(session, Word.GTID_MODE, mode)
-            lasts = "PERSIST" in session.dialect.sql(Word.GTID_MODE)
-            hint = "" if lasts else ", until it restarts: put it into its configuration too"
-            self.world.progress.says(f"{self.step.server}: gtid_mode is {mode} now{hint}")
+            self.world.progress.says(f"{self.step.server}: gtid_mode is {mode} now")
 
     # --- what has to be so
 
@@ -219,8 +235,7 @@ class Detach(Base):
         said = told(self.step.server, dialect.sql(Word.STOP), dialect.sql(Word.FORGET))
         for mode in self._modes_back(dialect):
             said += told(self.step.server, Statement(dialect.sql(Word.GTID_MODE), (mode,)))
-        if self.world.recorded.get(READ_ONLY_BEFORE) is False:
-            said += told(self.step.server, dialect.sql(Word.READ_WRITE))
+        said += told(self.step.server, *self._forgets(dialect), *Before.restores(self.world.recorded, dialect))
         if on := self.world.recorded.get(replicator.CREATED_ON):
             theirs, user = self.dialect(on), self.world.settings.replication.user
             arguments = (user, replicator.ANYWHERE)
@@ -236,8 +251,8 @@ class Detach(Base):
                 say(session, Word.FORGET)
             for mode in self._modes_back(session.dialect):
                 say(session, Word.GTID_MODE, mode)
-            if self.world.recorded.get(READ_ONLY_BEFORE) is False:
-                say(session, Word.READ_WRITE)
+            for statement in (*self._forgets(session.dialect), *Before.restores(self.world.recorded, session.dialect)):
+                session.execute(statement)
         replicator.drop(self.world)
 
     def _mark_place(self, session: Database) -> None:
@@ -246,6 +261,13 @@ class Detach(Base):
         if found is not None and one is not None and one.source_file:
             with writing(session):
                 mark.write(session, msgspec.structs.replace(found, at=applied(one)))
+
+    def _forgets(self, dialect: Dialect) -> Sequence[Statement]:
+        """The mode that was set is kept for the next start too; where none was before, none is to be."""
+        changed, word = MODE_BEFORE in self.world.recorded, Word.FORGET_GTID_MODE
+        if changed and Before.forgets_mode(self.world.recorded) and dialect.knows(word):
+            return [Statement(dialect.sql(word))]
+        return []
 
     def _modes_back(self, dialect: Dialect) -> tuple[str, ...]:
         before = self.world.recorded.get(MODE_BEFORE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,12 +18,14 @@ from understudy.migrate.build.planning import open_plan
 from understudy.migrate.build.progress import Events, Lines, Progress, shown
 from understudy.migrate.build.replicator import password
 from understudy.migrate.build.runner import Deps, Runner, rehearse, rehearse_undo
-from understudy.migrate.build.state import digest, done_so_far, progressed
+from understudy.migrate.build.state import Progressed, digest, done_so_far, progressed
+from understudy.migrate.build.switching import BEFORE
 from understudy.migrate.build.taking import RealActions
 from understudy.migrate.build.world import BuildError
 from understudy.migrate.clock import SystemClock
 from understudy.migrate.commanding import print_json, see, settings_of
 from understudy.migrate.journal import Journal, place, read
+from understudy.migrate.lasting import configuration, told
 from understudy.migrate.logins import FromSettings
 from understudy.migrate.mysql import MySql
 from understudy.migrate.plan import Plan
@@ -83,11 +86,30 @@ def _execute(wanted: Wanted, settings: Settings, plan: Plan) -> None:
         _require_next(wanted, plan, done_so_far(plan, progressed(journal.entries, digest(plan))))
         if not wanted.undo:
             _require_password(settings, plan)
-        runner = Runner(plan, journal, _deps(wanted, settings, plan, progress, sys.stdout))
+        deps = _deps(wanted, settings, plan, progress, sys.stdout)
+        runner = Runner(plan, journal, deps)
         if wanted.undo:
             _ended(progress, f"{runner.undo(wanted.to)} steps undone")
         else:
-            _ended(progress, f"{runner.run(wanted.last)} steps taken")
+            taken = runner.run(wanted.last)
+            _tell_rest(progress, plan, progressed(journal.entries, digest(plan)), deps)
+            _ended(progress, f"{taken} steps taken")
+
+
+def _tell_rest(progress: Progress, plan: Plan, found: Mapping[str, Progressed], deps: Deps) -> None:
+    """When all is done: what the operator has to put into configurations, and what is left to the cutover."""
+    if done_so_far(plan, found) < len(plan.steps):
+        return
+    ours = [step for step in plan.steps if step.kind is not Kind.RETENTION or BEFORE in found[step.id].recorded]
+    tree = deps.look()
+    lines = configuration(ours, tree)
+    if isinstance(progress, Events):
+        progress.tell("left", configuration=lines, at_cutover=plan.at_cutover)
+        return
+    for text in told(lines, tree):
+        progress.says(text)
+    if plan.at_cutover:
+        progress.says(f"left to the cutover: {'; '.join(act.title for act in plan.at_cutover)} (in the plan's file)")
 
 
 def _require_password(settings: Settings, plan: Plan) -> None:

@@ -2,13 +2,15 @@
 
 Before each step the tree is looked at, and must be what the plan, as far as it was carried out, has made of it. A step
 that was begun and not finished may have had its effect or not, so both are allowed then; whether it is done is asked of
-the servers before the journal's last line is believed. Undoing goes backwards, by the same rules, except that only the
+the servers before the journal's last line is believed. What a finished step had set and a restart has undone is set
+again, before anything else. Undoing goes backwards, by the same rules, except that only the
 server at hand must be as expected: going back has to be possible whatever has become of the others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -17,7 +19,9 @@ from understudy.errors import UnderstudyError
 from understudy.migrate.build.action import Action
 from understudy.migrate.build.state import Progressed, Stage, digest, done_so_far, progressed
 from understudy.migrate.build.world import BuildError
+from understudy.migrate.faults import ServerError
 from understudy.migrate.journal import Event, Journal
+from understudy.migrate.lasting import standing
 from understudy.migrate.limits import violations
 from understudy.migrate.oddities import TopologyError
 from understudy.migrate.plan import Plan, StalePlanError, require_unmoved
@@ -71,6 +75,7 @@ class Rehearsed(Struct, frozen=True):
 def rehearse(plan: Plan, found: Mapping[str, Progressed], deps: Deps, until: int | None = None) -> Iterator[Rehearsed]:
     """What would be done, step by step; nothing is changed. Raises StalePlanError where the plan no longer holds."""
     done, tree = done_so_far(plan, found), deps.look()
+    yield from _lost(plan, found, deps, tree)
     if done < len(plan.steps):
         _require_unmoved(plan, tree, done, _stage(found, plan.steps[done]))
     for step in plan.steps[done:until]:
@@ -102,12 +107,27 @@ class Runner:
 
     def run(self, until: int | None = None) -> int:
         """Take all steps that are not done yet, up to number `until`: how many were taken."""
+        self._mend()
         taken = 0
         for step in self._plan.steps[:until]:
             if self._found(step).stage is not Stage.DONE:
                 self._take(step)
                 taken += 1
         return taken
+
+    def _mend(self) -> None:
+        """Set again what finished steps had set and a restart has undone."""
+        found = self._all()
+        if not any(one.stage is Stage.DONE for one in found.values()):
+            return
+        tree, steps = self._deps.look(), len(self._plan.steps)
+        for step in _standing(self._plan, found):
+            action = self._action(step, step, tree, found[step.id], undoing=False)
+            if lost := _lost_of(action):
+                self._deps.teller.step(step, step.number, steps, undoing=False)
+                self._journal.write(Event.NOTE, step.id, lost=list(lost))
+                action.mend()
+                self._deps.teller.outcome(step, f"lost since it was done, and set again: {'; '.join(lost)}")
 
     def undo(self, to: int = 0) -> int:
         """Undo what was done after step number `to`, the last first: how many steps were undone."""
@@ -202,6 +222,26 @@ class _Failing:
             self._journal.write(Event.FAILED, self._step.id, why=error.message)
         elif error is not None:
             self._journal.write(Event.FAILED, self._step.id, why=type(error).__name__)
+
+
+def _standing(plan: Plan, found: Mapping[str, Progressed]) -> list[Step]:
+    """The finished steps whose setting is to be in force now."""
+    return standing(step for step in plan.steps if found.get(step.id, Progressed()).stage is Stage.DONE)
+
+
+def _lost_of(action: Action) -> Sequence[str]:
+    """What was lost, as far as the server answers: else the steps to come will tell."""
+    with suppress(ServerError):
+        return action.lost()
+    return ()
+
+
+def _lost(plan: Plan, found: Mapping[str, Progressed], deps: Deps, tree: Tree) -> Iterator[Rehearsed]:
+    for step in _standing(plan, found):
+        action = deps.actions(step, tree, dict(found[step.id].recorded), _forget, undoing=False)
+        if lost := _lost_of(action):
+            said = f"{step.server}: lost since it was done, and to be set again: {'; '.join(lost)}"
+            yield Rehearsed(step, Stage.DONE, (said,))
 
 
 def _require_unmoved(plan: Plan, tree: Tree, done: int, stage: Stage, only: str = "") -> None:

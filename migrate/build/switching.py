@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from understudy.migrate import rows
 from understudy.migrate.build.action import Base, told, unseen
+from understudy.migrate.build.closing import closes, is_closed, is_open, kept, opens
 from understudy.migrate.build.replication import say
 from understudy.migrate.build.world import BuildError
+from understudy.migrate.dialects import Dialect
 from understudy.migrate.ports import Database
 from understudy.migrate.sqltext import Statement
 from understudy.migrate.words import Word
 
 DAY_S = 86_400
-BEFORE = "logs_kept_s_before"
+BEFORE, SAVED = "logs_kept_s_before", "logs_kept_saved_before"
+VARIABLE = "binlog_expire_logs_seconds"
 
 
 class Retention(Base):
@@ -50,11 +53,18 @@ class Retention(Base):
                     f"{self.step.days} --apply-immediately; when it is in effect, give the command again",
                 )
             if BEFORE not in self.world.recorded:
-                self.world.note(**{BEFORE: _kept_s(session)})
+                self.world.note(**{BEFORE: _kept_s(session), SAVED: kept(session).get(VARIABLE)})
             say(session, Word.KEEP_LOGS, self._wanted_s)
-            if "PERSIST" not in session.dialect.sql(Word.KEEP_LOGS):
-                hint = "binary logs are kept longer until it restarts: put it into its configuration too"
-                self.world.progress.says(f"{self.step.server}: {hint}")
+
+    def lost(self) -> Sequence[str]:
+        """Whether they are kept for a shorter time again, where it was this step that changed it."""
+        if BEFORE not in self.world.recorded or self.is_done():
+            return []
+        return [f"its binary logs are kept for less than {self._wanted_s // DAY_S} days"]
+
+    def mend(self) -> None:
+        """Set it again."""
+        self.do()
 
     @property
     def _wanted_s(self) -> int:
@@ -69,45 +79,66 @@ class RetentionBack(Base):
         dialect, before = self.dialect(self.step.server), self.world.recorded.get(BEFORE)
         if before is None:
             return [f"{self.step.server}: nothing, it was not changed"]
-        return told(self.step.server, Statement(dialect.sql(Word.KEEP_LOGS), (before,))) if dialect else []
+        return told(self.step.server, *self._statements(dialect, before)) if dialect else []
 
     def do(self) -> None:
         """Set it back."""
         if (before := self.world.recorded.get(BEFORE)) is not None:
             with self.world.open(self.step.server) as session:
-                say(session, Word.KEEP_LOGS, before)
+                for statement in self._statements(session.dialect, before):
+                    session.execute(statement)
+
+    def _statements(self, dialect: Dialect, before: int) -> Iterator[Statement]:
+        yield Statement(dialect.sql(Word.KEEP_LOGS), (before,))
+        if dialect.knows(Word.FORGET_LOGS_KEPT) and self.world.recorded.get(SAVED, "") is None:
+            yield Statement(dialect.sql(Word.FORGET_LOGS_KEPT))
 
 
-class _Switch(Base):
-    """Sets read_only, one way or the other."""
+class Writable(Base):
+    """Let a server be written to, after a restart too."""
 
-    word = Word.READ_WRITE
+    def says(self) -> Sequence[str]:
+        """The statements."""
+        dialect = self.dialect(self.step.server)
+        return told(self.step.server, *opens(dialect)) if dialect else unseen(self.step.server)
+
+    def is_done(self) -> bool:
+        """Whether anybody may write to it."""
+        with self.world.open(self.step.server) as session:
+            return is_open(session)
+
+    def do(self) -> None:
+        """Open it."""
+        with self.world.open(self.step.server) as session:
+            for statement in opens(session.dialect):
+                session.execute(statement)
+
+    def lost(self) -> Sequence[str]:
+        """Whether it is closed again."""
+        return [] if self.is_done() else ["read_only is on"]
+
+    def mend(self) -> None:
+        """Open it again."""
+        self.do()
+
+
+class ReadOnly(Base):
+    """Let a server be written to by replication alone, after a restart too."""
 
     def says(self) -> Sequence[str]:
         """The statement."""
         dialect = self.dialect(self.step.server)
-        return told(self.step.server, dialect.sql(self.word)) if dialect else unseen(self.step.server)
+        return told(self.step.server, closes(dialect)) if dialect else unseen(self.step.server)
 
     def is_done(self) -> bool:
-        """Whether read_only is as it shall be."""
+        """Whether it is closed."""
         with self.world.open(self.step.server) as session:
-            found = rows.text(session.value("SELECT @@GLOBAL.read_only"))
-        return (found.upper() in ("0", "OFF")) == (self.word is Word.READ_WRITE)
+            return is_closed(session)
 
     def do(self) -> None:
-        """Set it."""
+        """Close it."""
         with self.world.open(self.step.server) as session:
-            say(session, self.word)
-
-
-class Writable(_Switch):
-    """Let a server be written to."""
-
-
-class ReadOnly(_Switch):
-    """Let a server be written to by replication alone."""
-
-    word = Word.READ_ONLY
+            session.execute(closes(session.dialect))
 
 
 def _is_rds(session: Database) -> bool:

@@ -16,6 +16,7 @@ from understudy.migrate.journal import Entry, Event
 from understudy.migrate.plan import Plan
 from understudy.migrate.step import Kind, Step
 
+_STAGES = {Stage.BEGUN: " (begun, not finished)", Stage.UNDOING: " (being undone)", Stage.DONE: " (done before)"}
 DRY = "This was a dry run: nothing has been changed. --execute does it."
 
 
@@ -55,7 +56,7 @@ def rehearsal(steps: Iterable[Rehearsed], *, undoing: bool) -> Iterator[str]:
     nothing = True
     for one in steps:
         nothing = False
-        state = {Stage.BEGUN: " (begun, not finished)", Stage.UNDOING: " (being undone)"}.get(one.stage, "")
+        state = _STAGES.get(one.stage, "")
         yield f"{one.step.number:3}. {'undo: ' if undoing else ''}{one.step.title}{state}"
         yield from (f"     {line}" for line in one.says)
     yield (

@@ -161,10 +161,10 @@ def _gtid_at_cutover(case: Case) -> Iterator[Found]:
     for side in case.sides:
         consistency = side.variable("enforce_gtid_consistency").upper()
         if side.address in case.beneath_new and consistency in ("OFF", "WARN", "0"):
-            mend = ("SET GLOBAL enforce_gtid_consistency = WARN;", "Read its error log for a while; then:",
-                    "SET GLOBAL enforce_gtid_consistency = ON;")  # fmt: skip
+            change = "SET GLOBAL enforce_gtid_consistency = {};"
+            steps = (change.format("WARN"), "Read its error log for a while; then:", change.format("ON"))
             found = f"enforce_gtid_consistency is {consistency}: what GTIDs don't allow is refused from the cutover on"
-            yield Found(side.address, found, "enforce_gtid_consistency", mend, Severity.WARNING)
+            yield Found(side.address, found, "enforce_gtid_consistency", steps, Severity.WARNING)
 
 
 RULES: tuple[Rule, ...] = (

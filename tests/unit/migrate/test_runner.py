@@ -18,6 +18,7 @@ from understudy.migrate.clock import SystemClock
 from understudy.migrate.facts import Server
 from understudy.migrate.goal import Wish
 from understudy.migrate.journal import Journal, read
+from understudy.migrate.lasting import standing
 from understudy.migrate.limits import CLASSIC
 from understudy.migrate.plan import Plan, StalePlanError
 from understudy.migrate.step import Kind, Step, apply
@@ -54,6 +55,7 @@ class Site:
         self.tree: Tree = self.plan.before()
         self.effects: list[str] = []
         self.done: set[tuple[Kind, str]] = set()
+        self.lost: set[tuple[Kind, str]] = set()
         self.until_crash: int | None = None
         self.said: list[str] = []
 
@@ -122,6 +124,12 @@ class FakeAction:
 
     def check(self) -> None:
         pass
+
+    def lost(self) -> list[str]:
+        return ["a restart"] if self.mark in self.site.lost else []
+
+    def mend(self) -> None:
+        self.site.lost.discard(self.mark)
 
     def do(self) -> None:
         if not self.undoing and "before" not in self.recorded:
@@ -297,6 +305,26 @@ def test_a_rehearsal_shows_every_step_and_writes_nothing(tmp_path: Path) -> None
     found = progressed(read(site.path).entries, digest(site.plan))
     assert [one.step.number for one in rehearse(site.plan, found, site.deps(), 6)] == [5, 6]
     assert [one.step.number for one in rehearse_undo(site.plan, found, site.deps(), 1)] == [4, 3, 2]
+
+
+def test_what_a_restart_has_undone_is_shown_and_set_again_but_never_what_a_later_step_has_changed(
+    tmp_path: Path,
+) -> None:
+    site = Site(tmp_path)
+    assert site.run(run)
+    lost = {(Kind.ATTACH, "new:3306"), (Kind.COPY, "new:3306")}  # a copy has no setting
+    site.lost = set(lost)
+    (shown,) = rehearse(site.plan, progressed(read(site.path).entries, digest(site.plan)), site.deps())
+    assert (shown.step.kind, shown.stage) == (Kind.ATTACH, Stage.DONE)
+    assert "lost since it was done, and to be set again: a restart" in shown.says[0]
+    assert site.lost == lost
+    assert site.run(run)
+    assert site.lost == {(Kind.COPY, "new:3306")}
+    assert "lost since it was done, and set again: a restart" in site.said
+    assert read(site.path).entries[-2].detail == {"lost": ["a restart"]}
+    assert set(stages(site).values()) == {Stage.DONE}
+    written = Step(1, Kind.WRITABLE, "new:3306", "", 1, 1)
+    assert standing([*site.plan.steps, written])[0] == written
 
 
 def test_steps_of_another_plan_and_of_other_commands_do_not_count(tmp_path: Path) -> None:

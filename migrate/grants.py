@@ -85,7 +85,7 @@ BUILDING = (
 USES: Mapping[str, tuple[Word, ...]] = {
     "status": LOOKING,
     "log": (*LOOKING, Word.ERROR_LOG),
-    "check": (*LOOKING, *CHECKING, *SCHEMA),
+    "check": (*LOOKING, *CHECKING, Word.TABLE_NAMES, *SCHEMA),
     "verify": VERIFYING,
     "watch": WATCHING,
     "skip": SKIPPING,

@@ -24,6 +24,8 @@ from understudy.migrate.checks.tokens import Token, skeleton, tokens
 from understudy.migrate.sqltext import identifier
 from understudy.migrate.versions import Version
 
+Look = Callable[[list[Token]], Iterable[Trouble]]
+
 GROUPED = re.compile(r"\bGROUP BY\b", re.IGNORECASE)
 ORDERED = re.compile(r"\bORDER BY\b", re.IGNORECASE)
 
@@ -54,19 +56,26 @@ def _expressions(table: Table) -> Iterator[tuple[str, str]]:
             yield f"{table.path}.{index.name}", expression
 
 
-def _texts(case: Case) -> Iterator[tuple[str, list[Token]]]:
-    """All stored statements and expressions, by the path of what has them."""
-    for code, cut in _code(case):
-        yield code.path, cut
+def _texts(case: Case) -> Iterator[tuple[str, str, str]]:
+    """All stored statements and expressions: the path of what has it, the text, its sql_mode."""
+    for code in case.old.schema.code:
+        if code.text:
+            yield code.path, code.text, code.sql_mode
     for table in case.old.schema.tables:
         for path, text in _expressions(table):
-            yield path, _cut(text, case.target, "")
+            yield path, text, ""
 
 
-def _troubles(look: Callable[[list[Token], Case], Iterable[Trouble]]) -> Callable[[Case], Iterator[Found]]:
+def _troubles(looking: Callable[[Case], Look]) -> Callable[[Case], Iterator[Found]]:
+    """A rule that looks at each text once, however many things have it, as the defaults of columns do."""
+
     def find(case: Case) -> Iterator[Found]:
-        for path, cut in _texts(case):
-            for trouble in look(cut, case):
+        look = looking(case)
+        seen: dict[tuple[str, str], tuple[Trouble, ...]] = {}
+        for path, text, sql_mode in _texts(case):
+            if (text, sql_mode) not in seen:
+                seen[text, sql_mode] = tuple(look(_cut(text, case.target, sql_mode)))
+            for trouble in seen[text, sql_mode]:
                 mend = (
                     f"Instead: {trouble.instead}"
                     if trouble.instead
@@ -77,9 +86,9 @@ def _troubles(look: Callable[[list[Token], Case], Iterable[Trouble]]) -> Callabl
     return find
 
 
-def _functions(cut: list[Token], case: Case) -> Iterator[Trouble]:
+def _functions(case: Case) -> Look:
     own = frozenset(code.name.upper() for code in case.old.schema.code if code.kind is Kind.FUNCTION)
-    return lost_functions(cut, case.target, own)
+    return lambda cut: lost_functions(cut, case.target, own)
 
 
 def _modes_in_code(case: Case) -> Iterator[Found]:
@@ -148,19 +157,19 @@ RULES: tuple[Rule, ...] = (
         "syntax-removed",
         Severity.ERROR,
         "It can't be loaded into the new version, or fails when it runs (error 1064).",
-        _troubles(lambda cut, case: lost_syntax(cut, case.target)),
+        _troubles(lambda case: lambda cut: lost_syntax(cut, case.target)),
     ),
     Rule(
         "variable-in-code-removed",
         Severity.ERROR,
         "It fails when it runs (error 1193).",
-        _troubles(lambda cut, case: lost_variables(cut, case.old.version, case.target)),
+        _troubles(lambda case: lambda cut: lost_variables(cut, case.old.version, case.target)),
     ),
     Rule(
         "reserved-word-in-code",
         Severity.ERROR,
         "It can't be loaded into the new version: the name would have to be quoted (error 1064).",
-        _troubles(lambda cut, case: reserved_names(cut, case.old.version, case.target)),
+        _troubles(lambda case: lambda cut: reserved_names(cut, case.old.version, case.target)),
     ),
     Rule(
         "code-with-removed-mode",

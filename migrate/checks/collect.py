@@ -49,6 +49,8 @@ def collect(
 ) -> tuple[dict[str, Side], dict[str, str]]:
     """Every server of the tree that answers, by address, `old` and `new` with their schemas; of the others, why not.
 
+    The new source's schema is without tables: no rule looks at them, and a copy has as many as the old one.
+
     `tell` is called with a sentence whenever a server is done. Raises ServerError where `old` doesn't answer.
     """
     reached = [server.address for server in tree if not server.unreachable]
@@ -56,7 +58,7 @@ def collect(
     def ask(address: str) -> Side | ServerError:
         try:
             with servers.open(address) as database:
-                side = look(database, clock, wishes, is_deep=address in (old, new))
+                side = look(database, clock, wishes, is_deep=address in (old, new), with_tables=address == old)
         except ServerError as error:
             if address == old:
                 raise
@@ -80,7 +82,7 @@ def case(
     return Case(sides[old], target, tree, limits, sides.get(new), others, wishes)
 
 
-def look(database: Database, clock_: Clock, wishes: Wishes, is_deep: bool = False) -> Side:
+def look(database: Database, clock_: Clock, wishes: Wishes, *, is_deep: bool = False, with_tables: bool = True) -> Side:
     """One server. Raises ServerError where the session is lost."""
     missing: list[str] = []
     plugins = {
@@ -104,15 +106,15 @@ def look(database: Database, clock_: Clock, wishes: Wishes, is_deep: bool = Fals
     side = replace(side, heartbeat=newest, heartbeat_age_s=age_s)
     if is_deep:
         side = replace(side, disk=disk(database, side.variable("datadir")) if "disks" in plugins else None)
-        side = _deep(database, clock_, side, missing)
+        side = _deep(database, clock_, side, missing, with_tables)
     return replace(side, missing=tuple(missing))
 
 
-def _deep(database: Database, clock_: Clock, side: Side, missing: list[str]) -> Side:
+def _deep(database: Database, clock_: Clock, side: Side, missing: list[str], with_tables: bool) -> Side:
     missing += gaps([rows.text(next(iter(row.values()))) for row in database.rows("SHOW GRANTS")], database.dialect)
     given = {name: asked(database, word, what, missing) for name, (word, what) in TABLES.items()}
     known, logged = accounts(GrantTables(**given)), _logged(database, clock_, missing)
-    return replace(side, accounts=known, logged=logged, schema=schema(database))
+    return replace(side, accounts=known, logged=logged, schema=schema(database, with_tables=with_tables))
 
 
 def _logged(database: Database, clock_: Clock, missing: list[str]) -> tuple[Logged, ...]:

@@ -1,16 +1,18 @@
-"""Reads what a server stores: streamed, each kind with one question for all databases.
+"""Reads what a server stores: streamed, never by the single table, and by one session.
 
-On MySQL 5.6 and MariaDB information_schema is no table: the server opens each table's files for some of its columns. So
-nothing is asked twice or by table. Texts that repeat (types, collations, names of columns) are kept once.
+Of tables it asks in slices, so that a server opens each of them once (`slices` tells why). A second session would halve
+the time and double what the source has to do meanwhile; most of the work is the source's, so one must be enough. Texts
+that repeat (types, collations, names of columns) are kept once.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from understudy.migrate.checks.schema import Check, Code, Column, ForeignKey, Home, Index, Kind, Schema, Table
+from understudy.migrate.checks.slices import WHOLE, Slice, are_needed, size, slices
 from understudy.migrate.ports import Database
 from understudy.migrate.words import Word
 
@@ -25,18 +27,19 @@ Key = tuple[str, str]
 Rows = Iterator[tuple[Any, ...]]
 
 
-def schema(session: Database) -> Schema:
-    """What the server stores and could store. Raises `faults.ServerError`.
+def schema(session: Database, *, with_tables: bool = True) -> Schema:
+    """What the server stores and could store, its tables only if wanted. Raises `faults.ServerError`.
 
     What the account may not see is not there: `grants.USES["check"]` says what it needs.
     """
     with session.patient(PATIENCE_S):
         _show_old_temporals(session)
         reader = _Reader(session)
+        tables, views = reader.tables() if with_tables else ([], [*reader.views()])
         return Schema(
             tuple(Home(name, collation) for name, collation in reader.ask(Word.DATABASES)),
-            tuple(reader.tables()),
-            tuple(reader.code()),
+            tuple(tables),
+            (*views, *reader.code()),
             frozenset(
                 str(name).lower()
                 for name, support, *_ in reader.plain("SHOW ENGINES")
@@ -52,6 +55,17 @@ def _show_old_temporals(session: Database) -> None:
         session.execute("SET SESSION show_old_temporals = 1")
 
 
+def _slices(session: Database, own: Iterable[str]) -> list[Slice]:
+    if not are_needed(session.version):
+        return [WHOLE]
+    names = session.rows(session.dialect.sql(Word.TABLE_NAMES))
+    open_tables = int(session.value("SELECT @@table_open_cache"))
+    if session.version.is_mysql(5, 6, 6):  # a session uses one instance; MariaDB's have the whole number each
+        open_tables //= int(session.value("SELECT @@table_open_cache_instances"))
+    most = size(open_tables, int(session.value("SELECT @@table_definition_cache")))
+    return slices(((row["TABLE_SCHEMA"], row["TABLE_NAME"]) for row in names), most, own)
+
+
 def _own_databases(session: Database) -> set[str]:
     maria = session.version.is_mariadb()
     found = set()
@@ -60,6 +74,10 @@ def _own_databases(session: Database) -> set[str]:
         if since is not None and session.version.numbers >= since:
             found.add(name)
     return found
+
+
+def _place(one: Table | Code) -> Key:
+    return one.schema, one.name
 
 
 class _Reader:
@@ -71,22 +89,36 @@ class _Reader:
         self._texts: dict[str, str] = {}
         self._troubles: dict[Key, str] = {}
 
-    def plain(self, sql: str) -> Rows:
-        for batch in self._session.stream(sql):
+    def plain(self, sql: str, *arguments: object) -> Rows:
+        for batch in self._session.stream(sql, *arguments):
             yield from batch
 
-    def ask(self, word: Word) -> Rows:
+    def ask(self, word: Word, part: Slice = WHOLE) -> Rows:
         """The answer's rows; the first column is a database unless it is none of the word's."""
         if self._session.dialect.knows(word):
-            for row in self.plain(self._session.dialect.sql(word)):
+            sql, arguments = part.narrowed(word, self._session.dialect.sql(word))
+            for row in self.plain(sql, *arguments):
                 if row[0] not in self._own:
                     yield row
 
-    def tables(self) -> Iterator[Table]:
-        """Every base table, with all that belongs to it; also remembers what is wrong with views."""
-        base = list(self._base_tables())
-        columns, indexes, keys = self._columns(), self._indexes(), self._foreign_keys()
-        checks = self._checks()
+    def tables(self) -> tuple[list[Table], list[Code]]:
+        """Every base table, with all that belongs to it, and every view."""
+        tables: list[Table] = []
+        views: list[Code] = []
+        for part in _slices(self._session, self._own):
+            tables += self._tables(part)
+            views += self.views(part)
+        return sorted(tables, key=_place), sorted(views, key=_place)
+
+    def views(self, part: Slice = WHOLE) -> Iterator[Code]:
+        """Views; what is wrong with one is known once the tables of the slice have been asked for."""
+        for schema, name, text, definer in self.ask(Word.VIEWS, part):
+            yield Code(Kind.VIEW, schema, name, text or None, definer, trouble=self._troubles.get((schema, name), ""))
+
+    def _tables(self, part: Slice) -> Iterator[Table]:
+        base = list(self._base_tables(part))
+        columns, indexes, keys = self._columns(part), self._indexes(part), self._foreign_keys(part)
+        checks = self._checks(part)
         for schema, name, engine, row_format, collation, options, kind, comment in base:
             key = (schema, name)
             yield Table(
@@ -105,9 +137,7 @@ class _Reader:
             )
 
     def code(self) -> Iterator[Code]:
-        """Views, routines, triggers and events, with their texts."""
-        for schema, name, text, definer in self.ask(Word.VIEWS):
-            yield Code(Kind.VIEW, schema, name, text or None, definer, trouble=self._troubles.get((schema, name), ""))
+        """Routines, triggers and events, with their texts."""
         parameters: dict[tuple[str, str, str], list[str]] = defaultdict(list)
         for schema, name, kind, parameter in self.ask(Word.PARAMETERS):
             parameters[schema, name, kind].append(parameter)
@@ -120,8 +150,8 @@ class _Reader:
         for schema, name, text, definer, mode in self.ask(Word.EVENTS):
             yield Code(Kind.EVENT, schema, name, text, definer, mode)
 
-    def _base_tables(self) -> Rows:
-        for row in self.ask(Word.TABLES):
+    def _base_tables(self, part: Slice) -> Rows:
+        for row in self.ask(Word.TABLES, part):
             kind, comment = row[6], row[7]
             if kind in ("VIEW", "SYSTEM VIEW"):
                 if comment and comment != "VIEW":
@@ -129,10 +159,10 @@ class _Reader:
             else:
                 yield row
 
-    def _columns(self) -> dict[Key, list[Column]]:
+    def _columns(self, part: Slice) -> dict[Key, list[Column]]:
         found: dict[Key, list[Column]] = defaultdict(list)
         maria = self._session.version.is_mariadb(10, 2, 7)  # from where on a default is an expression, NULL a word
-        for schema, table, name, kind, nullable, default, extra, collation, expression in self.ask(Word.COLUMNS):
+        for schema, table, name, kind, nullable, default, extra, collation, expression in self.ask(Word.COLUMNS, part):
             if maria and default == "NULL":
                 default = None
             column = Column(
@@ -147,9 +177,9 @@ class _Reader:
             found[schema, table].append(column)
         return found
 
-    def _indexes(self) -> dict[Key, list[Index]]:
+    def _indexes(self, part: Slice) -> dict[Key, list[Index]]:
         parts: dict[Key, dict[str, list[tuple[Any, ...]]]] = defaultdict(lambda: defaultdict(list))
-        for schema, table, index, *rest in self.ask(Word.INDEXES):
+        for schema, table, index, *rest in self.ask(Word.INDEXES, part):
             parts[schema, table][self._once(index)].append(tuple(rest))
         return {key: [self._index(name, rows) for name, rows in by.items()] for key, by in parts.items()}
 
@@ -165,15 +195,15 @@ class _Reader:
             tuple(row[6] for row in rows if row[6]),
         )
 
-    def _foreign_keys(self) -> dict[Key, list[ForeignKey]]:
+    def _foreign_keys(self, part: Slice) -> dict[Key, list[ForeignKey]]:
         parts: dict[Key, dict[str, list[tuple[Any, ...]]]] = defaultdict(lambda: defaultdict(list))
-        for schema, table, name, *rest in self.ask(Word.FOREIGN_KEYS):
+        for schema, table, name, *rest in self.ask(Word.FOREIGN_KEYS, part):
             parts[schema, table][name].append(tuple(rest))
         return {key: [_foreign_key(name, rows) for name, rows in by.items()] for key, by in parts.items()}
 
-    def _checks(self) -> dict[Key, list[Check]]:
+    def _checks(self, part: Slice) -> dict[Key, list[Check]]:
         found: dict[Key, list[Check]] = defaultdict(list)
-        for schema, table, name, clause in self.ask(Word.CHECKS):
+        for schema, table, name, clause in self.ask(Word.CHECKS, part):
             found[schema, table].append(Check(name, clause))
         return found
 

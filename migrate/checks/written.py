@@ -17,6 +17,8 @@ from understudy.migrate.checks.tables import TRANSACTIONAL
 from understudy.migrate.checks.tokens import Token, tokens
 from understudy.migrate.sqltext import identifier
 
+Look = Callable[[list[Token]], Iterable[Trouble]]
+
 SHOWN = 100
 DML = re.compile(r"^(?:INSERT|UPDATE|DELETE|REPLACE|LOAD DATA)\b", re.IGNORECASE)
 CREATE_SELECT = re.compile(r"^CREATE (?:TEMPORARY )?TABLE\b.*\bSELECT\b", re.IGNORECASE)
@@ -60,10 +62,11 @@ def _found(case: Case, logged: Logged, what: str, mend: tuple[str, ...]) -> Foun
     return Found(case.old.address, f"{what}{often}: {shown}", f"{logged.file}:{logged.position}", mend)
 
 
-def _troubles(look: Callable[[list[Token], Case], Iterable[Trouble]]) -> Callable[[Case], Iterator[Found]]:
+def _troubles(looking: Callable[[Case], Look]) -> Callable[[Case], Iterator[Found]]:
     def find(case: Case) -> Iterator[Found]:
+        look = looking(case)
         for logged, cut in _statements(case):
-            for trouble in look(cut, case):
+            for trouble in look(cut):
                 mend = (
                     f"Instead: {trouble.instead}"
                     if trouble.instead
@@ -74,13 +77,13 @@ def _troubles(look: Callable[[list[Token], Case], Iterable[Trouble]]) -> Callabl
     return find
 
 
-def _variables(cut: list[Token], case: Case) -> Iterator[Trouble]:
-    return lost_variables(cut, case.old.version, case.target)
+def _variables(case: Case) -> Look:
+    return lambda cut: lost_variables(cut, case.old.version, case.target)
 
 
-def _functions(cut: list[Token], case: Case) -> Iterator[Trouble]:
+def _functions(case: Case) -> Look:
     own = frozenset(code.name.upper() for code in case.old.schema.code)
-    return lost_functions(cut, case.target, own)
+    return lambda cut: lost_functions(cut, case.target, own)
 
 
 def _matching(
@@ -150,7 +153,7 @@ RULES: tuple[Rule, ...] = (
         "logged-syntax-removed",
         Severity.ERROR,
         "The new applier doesn't understand the statement and stops (error 1064, or 1410 for GRANT).",
-        _troubles(lambda cut, case: lost_syntax(cut, case.target)),
+        _troubles(lambda case: lambda cut: lost_syntax(cut, case.target)),
     ),
     Rule("logged-function-removed", Severity.ERROR, "The new applier stops (error 1305).", _troubles(_functions)),
     Rule("logged-variable-removed", Severity.ERROR, "The new applier stops (error 1193).", _troubles(_variables)),
@@ -158,7 +161,7 @@ RULES: tuple[Rule, ...] = (
         "logged-reserved-word",
         Severity.ERROR,
         "The new applier takes the name for a keyword and stops (error 1064).",
-        _troubles(lambda cut, case: reserved_names(cut, case.old.version, case.target)),
+        _troubles(lambda case: lambda cut: reserved_names(cut, case.old.version, case.target)),
     ),
     Rule(
         "logged-set-password",

@@ -12,6 +12,7 @@ from containers import network
 from integration.least import PASSWORD, USER, granted, with_writes
 from integration.planted_schema import FINE, LOGGED, NEW, OLD, PLANTED, STATEMENTS, Plant
 from integration.trees import ANY_TLS, Node, Running, started
+from understudy.migrate.checks import slices
 from understudy.migrate.checks.case import Case, Side, Wishes
 from understudy.migrate.checks.collect import look
 from understudy.migrate.checks.collect_binlog import Bounds, sample
@@ -133,6 +134,68 @@ def test_the_least_account_reads_the_same_schema_and_sample_as_root(servers: dic
     with granted({image: server}, ("check",)), server.sql() as root, as_least(server) as session:
         assert schema(session) == schema(root)
         assert sample(session, SystemClock().monotonic_s) == sample(root, SystemClock().monotonic_s)
+
+
+OPENING = [image for image in STATEMENTS if image != "mysql-9.7"]  # they open tables to tell of them
+ODD = ("Odd", "odd", "o%d")  # only lower_case_table_names=0 tells the first two apart, which is what Linux has
+
+
+@pytest.mark.parametrize("image", OPENING)
+def test_what_is_read_in_slices_is_what_is_read_at_once(
+    servers: dict[str, Running], image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with servers[image].sql() as session, session.unlogged():
+        for number, database in enumerate(ODD, 1):
+            session.execute(f"CREATE DATABASE `{database}`")
+            for table in ("it's", "100%", "ÄÖ", "äö", "Tt", "tt")[: 2 * number]:
+                session.execute(f"CREATE TABLE `{database}`.`{table}` (id INT PRIMARY KEY, n INT, KEY (n))")
+        try:
+            monkeypatch.setattr(slices, "FEW", 10_000)
+            at_once = schema(session)
+            monkeypatch.setattr(slices, "FEW", 3)  # Odd is asked about together with others, odd by itself
+            for most in (1, 2, 5):
+                monkeypatch.setattr(slices, "LEAST", most)
+                monkeypatch.setattr(slices, "MOST", most)
+                assert schema(session) == at_once
+        finally:
+            for database in ODD:
+                session.execute(f"DROP DATABASE `{database}`")
+    assert sum(table.schema in ODD for table in at_once.tables) == 12
+
+
+@pytest.mark.parametrize("image", OPENING)
+def test_a_server_opens_each_table_once_however_few_it_keeps_open(servers: dict[str, Running], image: str) -> None:
+    with servers[image].sql() as session, session.unlogged():
+        before = session.value("SELECT @@table_open_cache")
+        session.execute("CREATE DATABASE many")
+        for number in range(200):
+            session.execute(f"CREATE TABLE many.t{number} (id INT PRIMARY KEY)")
+        session.execute("SET GLOBAL table_open_cache = 80")
+        try:
+            session.execute("FLUSH TABLES")
+            opened = _opened(session)
+            tables = len(schema(session).tables)
+            assert tables <= _opened(session) - opened < 1.2 * tables + 20
+        finally:
+            session.execute("SET GLOBAL table_open_cache = %s", int(before))
+            session.execute("DROP DATABASE many")
+
+
+def _opened(session: Session) -> int:
+    row = session.row("SHOW GLOBAL STATUS LIKE 'Opened_tables'")
+    assert row is not None
+    return int(row["Value"])
+
+
+def test_of_the_new_source_everything_is_read_but_its_tables(servers: dict[str, Running]) -> None:
+    for server in servers.values():
+        with server.sql() as session:
+            whole, without = schema(session), schema(session, with_tables=False)
+        assert whole.tables
+        assert without.tables == ()
+        kinds = [one.path for one in whole.code], [one.path for one in without.code]
+        assert sorted(kinds[0]) == sorted(kinds[1])
+        assert (without.engines, without.collations, without.homes) == (whole.engines, whole.collations, whole.homes)
 
 
 def test_what_an_account_may_not_read_is_said(servers: dict[str, Running]) -> None:

@@ -36,7 +36,7 @@ ARGUMENTS: dict[Word, tuple[object, ...]] = {
     Word.KEEP_READ_ONLY: (1,),
 }
 SCHEMA = (
-    Word.DATABASES, Word.TABLES, Word.COLUMNS, Word.INDEXES, Word.FOREIGN_KEYS, Word.CHECKS,
+    Word.DATABASES, Word.TABLE_NAMES, Word.TABLES, Word.COLUMNS, Word.INDEXES, Word.FOREIGN_KEYS, Word.CHECKS,
     Word.VIEWS, Word.ROUTINES, Word.PARAMETERS, Word.TRIGGERS, Word.EVENTS, Word.OWN_TABLES,
 )  # fmt: skip
 KEPT = {  # without anything to forget nobody is refused

@@ -2,13 +2,15 @@
 
 Accounts are read from the grant tables as check reads them. No hash leaves a server's rows: what is compared is a
 digest under a key of this run, and no finding shows even that. Which accounts belong to a server itself, so that build
-leaves them alone, they are left alone here; what build makes of a privilege is no finding (`granted`).
+leaves them alone, they are left alone here; what build makes of a privilege is no finding (`granted`). Limits, expiry
+and the like are `terms`; roles and proxies are `membership`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,11 +21,16 @@ from understudy.migrate.checks.collect import TABLES
 from understudy.migrate.checks.granttables import GrantTables, accounts
 from understudy.migrate.ports import Database
 from understudy.migrate.rows import text
-from understudy.migrate.verify import granted
+from understudy.migrate.sqltext import identifier
+from understudy.migrate.verify import granted, membership, terms
 from understudy.migrate.verify.finding import Finding, Kind
+from understudy.migrate.verify.membership import NOTHING, Membership, Role, Sides
+from understudy.migrate.verify.terms import Terms
 from understudy.migrate.versions import Version
+from understudy.migrate.words import Word
 
-USES = tuple(word for word, _ in TABLES.values())  # what reads the grant tables
+MORE = {"defaults": Word.DEFAULT_ROLES, "proxies": Word.PROXIES}
+USES = (*(word for word, _ in TABLES.values()), *MORE.values())  # what reads the grant tables
 ITS_OWN = ("debian-sys-maint", "PUBLIC")  # further names that belong to a server itself
 CLASSES = {
     "": "native", "mysql_native_password": "native",
@@ -32,14 +39,17 @@ CLASSES = {
 }  # fmt: skip
 SALTED = ("sha", "ed25519", "parsec")  # one password has many hashes
 Who = tuple[str, str]
+T = TypeVar("T")
 
 
 class Side(Struct, frozen=True):
-    """One server's accounts, and the privileges that it knows."""
+    """One server's accounts, the privileges that it knows, and what else is compared of each; `members` of all."""
 
     version: Version
     accounts: Mapping[Who, Account]
     known: frozenset[str]
+    agreed: Mapping[Who, Terms] = {}
+    members: Mapping[Who, Membership] = {}
 
 
 def differences(old: Database, new: Database, ignored: Collection[str] = ()) -> list[Finding]:
@@ -56,11 +66,16 @@ def side(session: Database, ignored: Collection[str] = ()) -> Side:
     """What one server says of its accounts."""
     dialect = session.dialect
     rows = {name: session.rows(dialect.sql(word)) for name, (word, _) in TABLES.items() if dialect.knows(word)}
+    more = {name: session.rows(dialect.sql(word)) for name, word in MORE.items() if dialect.knows(word)}
     known = frozenset(text(row["Privilege"]).upper() for row in session.rows("SHOW PRIVILEGES"))
-    found = accounts(GrantTables(**rows))
     left_out = {*ITS_OWN, *ignored}
-    kept = [one for one in found if one.user not in left_out and not is_left_alone(one.user, one.host)]
-    return Side(session.version, _by_name(kept), known)
+    found = _by_name(accounts(GrantTables(**rows)))
+    kept = {
+        who: one for who, one in found.items() if one.user not in left_out and not is_left_alone(one.user, one.host)
+    }
+    members = membership.memberships(rows["accounts"], rows.get("roles", ()), **more)
+    agreed = {(text(row["User"]), text(row["Host"])): terms.terms(row) for row in rows["accounts"]}
+    return Side(session.version, kept, known, _of(kept, agreed), _of(found, members))
 
 
 def _by_name(found: Iterable[Account]) -> dict[Who, Account]:
@@ -68,18 +83,42 @@ def _by_name(found: Iterable[Account]) -> dict[Who, Account]:
     return {(account.user, account.host or ("%" if account.is_role else "")): account for account in found}
 
 
+def _of(found: Mapping[Who, Account], about: Mapping[Who, T]) -> dict[Who, T]:
+    """What is known of these accounts under the names that servers store, under the names that are compared."""
+    stored = {(account.user, account.host): who for who, account in found.items()}
+    return {stored[who]: known for who, known in about.items() if who in stored}
+
+
 def compare(old: Side, new: Side) -> Iterator[Finding]:
     """In what the new side's accounts differ. Pure."""
+    created = _created(old, new)
     for who, account in old.accounts.items():
         if who in new.accounts:
-            yield from _account(account, new.accounts[who])
-            there = replace(new.accounts[who], host=account.host)
-            yield from granted.differing(account, there, (old.version, new.version), (old.known, new.known))
+            yield from _both(who, old, new, created.get(who, ()))
         else:
             yield Finding(Kind.USER, str(account), f"the {_noun(account)} is missing on the new side")
     for who, account in new.accounts.items():
         if who not in old.accounts:
             yield Finding(Kind.USER, str(account), f"the {_noun(account)} is on the new side alone")
+
+
+def _created(old: Side, new: Side) -> Mapping[Who, Collection[Role]]:
+    if old.version.flavour is new.version.flavour:
+        return {}
+    mariadb, mysql = (old, new) if old.version.is_mariadb() else (new, old)
+    return membership.created(mariadb.members, mysql.members)
+
+
+def _both(who: Who, old: Side, new: Side, created: Collection[Role]) -> Iterator[Finding]:
+    one, other = old.accounts[who], new.accounts[who]
+    yield from _account(one, other)
+    there = replace(other, host=one.host)
+    yield from granted.differing(one, there, (old.version, new.version), (old.known, new.known))
+    if not (one.is_role or other.is_role):
+        yield from terms.differing(str(one), old.agreed.get(who, {}), new.agreed.get(who, {}))
+    members = Sides(old.members.get(who, NOTHING), new.members.get(who, NOTHING), created)
+    name = identifier(other.user) if other.is_role else str(one)
+    yield from membership.differing(name, members, new.version.is_mariadb())
 
 
 def _noun(account: Account) -> str:

@@ -72,10 +72,6 @@ def differing(
             yield Finding(Kind.GRANT, str(old), said, note=True)
         if more := [name for name in sorted(now - was) if not _follows(name, was, known[0])]:
             yield Finding(Kind.GRANT, str(old), f"{', '.join(more)} on {where} is on the new side alone")
-    if gone := sorted(old.roles - new.roles):
-        yield Finding(Kind.GRANT, str(old), f"not a member any more of {', '.join(gone)}")
-    if more := sorted(new.roles - old.roles):
-        yield Finding(Kind.GRANT, str(old), f"a member of {', '.join(more)} on the new side alone")
 
 
 def _follows(name: str, was: frozenset[str], known_before: frozenset[str]) -> bool:

@@ -103,7 +103,6 @@ SHA = Account("app", "%", plugin="caching_sha2_password", credential="2")
         (NATIVE, Account("app", "%", credential="1", has_password=False), "it has no password", False),
         (NATIVE, Account("app", "%", credential="1", is_locked=True), "it is locked, was not locked", False),
         (NATIVE, Account("app", "%", credential="1", needs_tls=True), "must log in over TLS", False),
-        (NATIVE, Account("app", "%", credential="1", roles=frozenset({"r"})), "a member of r", False),
     ],
 )
 def test_how_an_account_logs_in_is_compared_without_showing_anything(

@@ -91,6 +91,7 @@ class Session:
         self.address = address
         self._connection = connection
         self._password = login.password
+        self.asked = 0
         self._patience(login.read_s)
         self.execute(f"SET SESSION lock_wait_timeout = {LOCK_WAIT_S}")
         said = self._run("SELECT @@version, @@version_comment", (), lambda cursor: cursor.fetchone(), Cursor)
@@ -132,6 +133,7 @@ class Session:
 
     def stream(self, sql: str, *arguments: object, batch: int = 1000) -> Iterator[Sequence[tuple[Any, ...]]]:
         """The rows as tuples, `batch` at a time, never all in memory; the session does nothing else meanwhile."""
+        self.asked += 1
         with translating(self.address, self._password, _secrets(arguments)):
             cursor = self._connection.cursor(SSCursor)
             whole = False
@@ -214,6 +216,7 @@ class Session:
     def _run(
         self, sql: str, arguments: tuple[object, ...], take: Callable[[Any], Any], kind: type[Cursor] = DictCursor
     ) -> Any:
+        self.asked += 1
         try:
             with (
                 translating(self.address, self._password, _secrets(arguments)),

@@ -48,6 +48,11 @@ class Database(Protocol):
         """The session's id on the server, for KILL."""
         ...
 
+    @property
+    def asked(self) -> int:
+        """How many statements the session was sent."""
+        ...
+
     def rows(self, sql: str, *arguments: object) -> list[dict[str, Any]]:
         """All rows of the answer, by column name."""
         ...

@@ -20,6 +20,7 @@ row that once looked the same on both sides is equal, by the argument above. A r
 that the new side twice showed otherwise, differs. A row that never holds still remains undecided, and is never called
 equal. So lag and races are no finding, and neither is a finding that was not seen twice.
 
-**Peace.** Reading is held while a replica lags or the source has too many threads running, and slowed while a chunk
-costs more time than it did (`pace`). What is proved is kept in a file, so a killed run goes on where it was (`state`).
+**Peace.** Reading is held while a replica lags or the source has too many threads running (`guard`), and takes turns
+with rest, so that what the source's users get done falls by no more than it may (`yielding`). What is proved is kept in
+a file, so a killed run goes on where it was (`state`).
 """

@@ -28,6 +28,7 @@ from understudy.migrate.verify.sessions import Sides, retried
 from understudy.migrate.verify.state import State
 from understudy.migrate.verify.tables import Matched, match
 from understudy.migrate.verify.working import Tally, Worker
+from understudy.migrate.verify.yielding import Turns
 
 ROUNDS = 3
 T = TypeVar("T")
@@ -46,6 +47,7 @@ class Run:
         self.ending = threading.Event()
         self.tally = Tally()
         self.guard = Guard(servers, old, replicas, (settings.max_lag_s, settings.max_running, settings.stalled_s))
+        self.turns = Turns(servers, old, settings.max_slowdown, clock, self.ending)
         self.rechecker: Rechecker | None = None
         self.pairs: tuple[Pair, ...] = ()
         self.matched = Matched((), (), ())
@@ -64,6 +66,7 @@ class Run:
             moments = stack.enter_context(closing(self._moments()))
             self._identify(sides)
             stack.enter_context(self.guard)
+            stack.enter_context(self.turns)
             try:
                 since = self._caught_up(moments)
                 self._begin(restart, since)
@@ -147,14 +150,14 @@ class Run:
     def _round(self) -> None:
         known = self._state.tables()
         left = self._state.unfinished()
-        pace = self._settings.chunk_ms / 1000, self._settings.max_rest
+        target_s = self._settings.chunk_ms / 1000
         todo = [pair for pair in self.pairs if pair.name in left]
         small = [
             pair for pair in todo if is_small(pair) and known[pair.name].reached is None and not known[pair.name].cut
         ]
         names = {pair.name for pair in small}
         cutters = [
-            Cutter(pair, Pace(*pace, pair.row_bytes), known[pair.name].reached, known[pair.name].cut)
+            Cutter(pair, Pace(target_s, pair.row_bytes), known[pair.name].reached, known[pair.name].cut)
             for pair in todo
             if pair.name not in names
         ]
@@ -182,8 +185,8 @@ class Run:
         )  # fmt: skip
         workers = [
             Worker(
-                sides(), schedule, rechecker, self.guard, self._state, self.tally, self._clock, self.ending,
-                (settings.chunk_ms / 1000, settings.max_rest), settings.max_keys * ENOUGH,
+                sides(), schedule, rechecker, self.guard, self.turns, self._state, self.tally, self._clock, self.ending,
+                settings.chunk_ms / 1000, settings.max_keys * ENOUGH,
             )
             for _ in range(settings.workers)
         ]  # fmt: skip

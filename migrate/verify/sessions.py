@@ -67,6 +67,12 @@ class Sides:
         self._helper = ThreadPoolExecutor(1, "verify-new")
         self.old = opened(servers, old)
         self.new = opened(servers, new)
+        self._asked = 0
+
+    @property
+    def asked(self) -> int:
+        """How many statements the old side was sent."""
+        return self._asked + self.old.asked
 
     def both(
         self, old: Callable[[Database], T], new: Callable[[Database], U], patience_s: float = ANSWER_S
@@ -89,6 +95,7 @@ class Sides:
         return retried(ask, self._clock, self._retry_s, is_ending, self._reopen)
 
     def _reopen(self) -> None:
+        self._asked += self.old.asked
         self.old.close()
         self.new.close()
         self.old, self.new = (opened(self._servers, address) for address in self._addresses)

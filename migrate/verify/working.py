@@ -18,6 +18,7 @@ from understudy.migrate.verify.rechecking import Pending, Rechecker
 from understudy.migrate.verify.schedule import Batch, Piece, Schedule
 from understudy.migrate.verify.sessions import Sides
 from understudy.migrate.verify.state import State
+from understudy.migrate.verify.yielding import Turns
 
 Wholes = dict[int, tuple[int, int]]  # by place in a batch: how many rows, and their number together
 
@@ -49,25 +50,26 @@ class Worker:
     """Works until nothing is left, or until `ending` is set."""
 
     def __init__(
-        self, sides: Sides, schedule: Schedule, rechecker: Rechecker, guard: Guard, state: State, tally: Tally,
-        clock: Clock, ending: threading.Event, pace: tuple[float, float], enough: int,
+        self, sides: Sides, schedule: Schedule, rechecker: Rechecker, guard: Guard, turns: Turns, state: State,
+        tally: Tally, clock: Clock, ending: threading.Event, target_s: float, enough: int,
     ) -> None:  # fmt: skip
         self._sides, self._schedule, self._rechecker, self._guard = sides, schedule, rechecker, guard
         self._state, self._tally, self._clock, self._ending = state, tally, clock, ending
-        self._pace, self._enough = pace, enough
+        self._turns, self._target_s, self._enough = turns, target_s, enough
 
     def run(self) -> None:
         """Raises what the servers raise, StalledError."""
         with suppress(EndedError):
             while not self._ending.is_set():
                 self._guard.wait(self._ending)
-                piece = self._steady(lambda: self._schedule.take(self._sides.old))
-                if piece is None:
-                    return
-                if isinstance(piece, Batch):
-                    self._batch(piece)
-                else:
-                    self._piece(piece)
+                with self._turns.turn(lambda: self._sides.asked):
+                    piece = self._steady(lambda: self._schedule.take(self._sides.old))
+                    if piece is None:
+                        return
+                    if isinstance(piece, Batch):
+                        self._batch(piece)
+                    else:
+                        self._piece(piece)
 
     def _steady(self, ask: Callable[[], Piece | Batch | None]) -> Piece | Batch | None:
         return self._sides.steady(ask, self._ending.is_set)
@@ -92,7 +94,6 @@ class Worker:
         else:
             self._unequal(piece, old, new)
         self._tally.chunk(pair.name, old.rows, seconds)
-        self._ending.wait(pace.rest_s(old.rows, old.seconds))
 
     def _unequal(self, piece: Piece, old: Total, new: Total) -> None:
         pair = piece.cutter.pair
@@ -118,7 +119,7 @@ class Worker:
             if place in equal:
                 self._tally.chunk(pair.name, old[place][0], 0.0)
             else:
-                self._schedule.add(Cutter(pair, Pace(*self._pace, pair.row_bytes)))
+                self._schedule.add(Cutter(pair, Pace(self._target_s, pair.row_bytes)))
 
     def _wholes(self, batch: Batch) -> tuple[Wholes, Wholes]:
         def ask(session: Database, copies: list[Copy]) -> Wholes:

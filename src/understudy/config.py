@@ -416,14 +416,15 @@ class Verify(Section, frozen=True):
     max_running: Annotated[
         Count, Meta(description="reading is held while more threads than this run on the old side (Threads_running)")
     ] = 25
-    max_rest: Annotated[
+    max_slowdown: Annotated[
         float,
         Meta(
-            ge=0,
-            le=100,
-            description="the longest rest after a chunk, in times the chunk took, while the old side is busy",
+            gt=0,
+            le=1,
+            description="verify rests so long that what others get done on the old side falls by no more than this"
+            " part (measured: their statements a second while it reads and while it rests); 1 never rests",
         ),
-    ] = 3.0
+    ] = 0.1
     stalled_s: Annotated[
         float, Meta(gt=0, le=86_400, description="how long a server may be away, lag or not replicate, in seconds")
     ] = 600.0

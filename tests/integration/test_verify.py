@@ -8,6 +8,7 @@ import random
 import signal
 import sqlite3
 import subprocess
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
@@ -23,10 +24,14 @@ from integration.verifying import Stage, compared, fresh, table, told, writing
 from support import COMMAND, wait_until
 from understudy.configfile import load
 from understudy.errors import UnderstudyError
+from understudy.migrate.clock import SystemClock
 from understudy.migrate.faults import ServerError
+from understudy.migrate.logins import FromSettings
+from understudy.migrate.mysql import MySql, Session
 from understudy.migrate.sqltext import identifier
 from understudy.migrate.verify.options import Outcome, Result
 from understudy.migrate.verify.running import Asked, outcomes
+from understudy.migrate.verify.yielding import Turns
 from understudy.migrate.words import Word
 
 pytestmark = pytest.mark.integration
@@ -344,6 +349,43 @@ def test_nothing_is_written_to_the_old_side(stage: Stage) -> None:
     with stage.old.sql() as root:
         events = root.rows(f"SHOW BINLOG EVENTS IN '{before.file}' FROM {before.position}")
     assert not [event for event in events if "general_log" not in str(event["Info"])], events
+
+
+def test_it_rests_for_others_who_get_less_done_beside_it_and_takes_none_of_its_own_statements_for_theirs(
+    stages: dict[str, Stage],
+) -> None:
+    """The others are a model of users on a full server: while verify reads, they get nothing done."""
+    stage = stages["mariadb"]
+    ending, users = threading.Event(), threading.Event()
+    servers = MySql(FromSettings(load(stage.operator().file).migrate))
+
+    def others() -> None:
+        with stage.old.sql() as session:
+            while not ending.is_set():
+                if users.is_set() and not turns.is_open:
+                    session.value("SELECT 1")
+                else:
+                    ending.wait(0.002)
+
+    with stage.old.sql() as session, Turns(servers, stage.old.address, 0.1, SystemClock(), ending) as turns:
+        reading = threading.Thread(target=others)
+        reading.start()
+        try:
+            for own in (50, 400):
+                with turns.turn(lambda: session.asked):
+                    for _ in range(own):
+                        session.value("SELECT 1")
+            assert turns.share == 1.0
+            users.set()
+            wait_until(lambda: worked(turns, session) and turns.share < 0.2, 60, "it leaves them their time")
+        finally:
+            ending.set()
+            reading.join()
+
+
+def worked(turns: Turns, session: Session) -> bool:
+    with turns.turn(lambda: session.asked):
+        return bool(session.value("SELECT 1"))
 
 
 def test_the_least_account_compares_rows_and_definitions(stages: dict[str, Stage]) -> None:

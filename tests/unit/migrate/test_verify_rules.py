@@ -70,7 +70,7 @@ def test_a_row_whose_copy_only_lags_never_differs(values: list[int], lags: st.Da
 
 
 def test_chunks_grow_to_the_time_wanted_and_shrink_where_they_are_touched() -> None:
-    pace = Pace(0.5, 3.0)
+    pace = Pace(0.5)
     assert pace.rows == FIRST
     pace.took(FIRST, 0.01, equal=True)
     assert pace.rows == FIRST * LEAP
@@ -82,15 +82,6 @@ def test_chunks_grow_to_the_time_wanted_and_shrink_where_they_are_touched() -> N
     for _ in range(40):
         pace.took(pace.rows, 10.0, equal=False)
     assert pace.rows == FEWEST
-
-
-def test_it_rests_where_rows_cost_more_than_they_did_and_never_for_long() -> None:
-    pace = Pace(0.5, 3.0)
-    assert pace.rest_s(100_000, 0.1) == 0
-    assert pace.rest_s(100_000, 0.2) == 0, "one slow chunk is no busy server"
-    rests = [pace.rest_s(100_000, 1.0) for _ in range(30)]
-    assert 0 < rests[-1] <= 3.0
-    assert Pace(0.5, 0.0).rest_s(100_000, 9.0) == 0
 
 
 @pytest.mark.parametrize(
@@ -277,13 +268,13 @@ def test_patterns_name_tables(table: tuple[str, str], only: list[str], ignore: l
 
 
 def test_the_first_chunk_of_long_rows_is_short_and_chunks_of_them_may_stay_so() -> None:
-    pace = Pace(0.5, 3.0, row_bytes=16 << 20)
+    pace = Pace(0.5, row_bytes=16 << 20)
     assert pace.rows == 2
     pace.took(2, 8.0, equal=True)
     assert pace.rows == 2
     pace.took(2, 0.01, equal=True)
     assert pace.rows == 2 * LEAP
-    assert Pace(0.5, 3.0, row_bytes=1 << 40).rows == 1
+    assert Pace(0.5, row_bytes=1 << 40).rows == 1
 
 
 def test_a_row_that_was_held_while_it_was_looked_at_needs_one_look() -> None:
@@ -308,7 +299,13 @@ def test_progress_keeps_to_80_columns_and_says_first_what_holds_it() -> None:
     out = StringIO()
     guard = SimpleNamespace(why="new-replica-1.example:3306 lags 61.5 s", lag_s=61.5)
     tally = SimpleNamespace(rows=4_712_345_678, table="a_rather_long_name.of_a_table_in_it", chunk_s=0.51)
-    run = SimpleNamespace(pairs=[SimpleNamespace(rows=9_000_000_000)] * 2, tally=tally, guard=guard, rechecker=None)
+    run = SimpleNamespace(
+        pairs=[SimpleNamespace(rows=9_000_000_000)] * 2,
+        tally=tally,
+        guard=guard,
+        rechecker=None,
+        turns=SimpleNamespace(share=0.25),
+    )
     progress.follow(cast(Run, run), Looked(2), Console(file=out, width=80, force_terminal=True, color_system=None))
     lines = re.sub(r"\x1b\[[0-9?;]*[A-Za-z]", "", out.getvalue()).replace("\r", "\n").split("\n")
     assert max(map(len, lines)) <= 80

@@ -1,0 +1,160 @@
+"""Leaves the old side's users their throughput: what others get done is counted while verify reads and while it rests.
+
+On a server with processors to spare, reading costs its users nothing, and verify rests a moment in a while only, to see
+that this is still so. Where others get less done beside it, it reads only so large a part of the time that they lose,
+altogether, no more than they may. Their statements are the server's status variable Questions less verify's own; fewer
+than twenty a second are no users to speak of.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from understudy.migrate.faults import ServerError
+from understudy.migrate.ports import Clock, Database, Servers
+from understudy.migrate.rows import number
+
+QUIET = 20.0  # statements a second
+READ_S, LONGEST_READ_S = 0.5, 16.0  # at a stretch; the longer, the longer it has done no harm
+REST_S = 0.4
+LEAST = 0.02  # of the time is read, however busy the server is, or verify would never end
+AIM = 0.8  # of what others may lose: a change is seen a stretch of reading late
+WEIGHT = 0.3  # of the last measurement: others' work has ups and downs of its own
+IDLE_WITHIN_S = 5.0  # chunks take half a second; one that waits for a lock must not hold up the others
+
+
+class Share:
+    """How much of the time may be read, so that others lose at most the part `most` of their throughput. Pure."""
+
+    def __init__(self, most: float) -> None:
+        self._most = most * AIM
+        self._fall: float | None = None
+        self._alone: float | None = None
+        self.read_s = READ_S
+
+    @property
+    def share(self) -> float:
+        """Of the time, 1.0 where nobody suffers."""
+        fall = self._fall or 0.0
+        return 1.0 if fall <= self._most else max(LEAST, self._most / fall)
+
+    def rest_s(self, read_s: float) -> float:
+        """How long to rest after reading so long."""
+        return max(REST_S, read_s * (1 / self.share - 1))
+
+    def saw(self, beside: float | None, alone: float) -> None:
+        """Others had so many statements a second while verify read, and then, while it rested; None before it reads."""
+        usual = alone if self._alone is None else (self._alone + alone) / 2
+        self._alone = alone
+        if beside is not None:
+            fall = 1 - beside / usual if usual >= QUIET else 0.0
+            self._fall = fall if self._fall is None else WEIGHT * fall + (1 - WEIGHT) * self._fall
+        if self.share < 1.0 or beside is None:
+            self.read_s = READ_S
+        else:
+            self.read_s = min(LONGEST_READ_S, self.read_s * 2)
+        if usual < QUIET:
+            self.read_s = LONGEST_READ_S
+
+
+class _Mark(NamedTuple):
+    """A moment, and how many statements others had asked by then."""
+
+    at_s: float
+    others: int
+
+    def rate(self, later: _Mark) -> float:
+        """Statements a second until `later`."""
+        return max(0.0, (later.others - self.others) / max(1e-3, later.at_s - self.at_s))
+
+
+class Turns:
+    """When workers may read. A context manager: a thread takes the measurements inside."""
+
+    def __init__(self, servers: Servers, old: str, most: float, clock: Clock, ending: threading.Event) -> None:
+        self._servers, self._old, self._clock, self._ending = servers, old, clock, ending
+        self._share = Share(most)
+        self._session: Database | None = None
+        self._open, self._end = threading.Event(), threading.Event()
+        self._changed = threading.Condition()
+        self._inside = self._own = 0
+        self._thread = threading.Thread(target=self._run, name="verify-turns", daemon=True)
+        self._measures = most < 1.0
+        if not self._measures:
+            self._open.set()
+
+    @property
+    def share(self) -> float:
+        """How much of the time is read."""
+        return self._share.share
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is time to read."""
+        return self._open.is_set()
+
+    @contextmanager
+    def turn(self, asked: Callable[[], int]) -> Iterator[None]:
+        """Read inside, once it is time to; `asked` is how many statements the reader has sent to the old side."""
+        while not self._open.wait(REST_S) and not self._ending.is_set():
+            pass
+        with self._changed:
+            self._inside += 1
+        before = asked()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside -= 1
+                self._own += asked() - before
+                self._changed.notify_all()
+
+    def __enter__(self) -> Turns:
+        if self._measures:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._open.set()
+        if self._measures:
+            self._thread.join()
+        self._forget()
+
+    def _run(self) -> None:
+        self._rest(None, self._mark())
+        while not self._end.is_set():
+            begun = self._mark()
+            self._open.set()
+            self._end.wait(self._share.read_s)
+            self._open.clear()
+            self._rest(begun, self._mark() if self._is_idle() else None)
+
+    def _rest(self, begun: _Mark | None, ended: _Mark | None) -> None:
+        """After reading from `begun` to `ended`; not at all where that couldn't be measured."""
+        if ended is None:
+            return
+        self._end.wait(self._share.rest_s(ended.at_s - begun.at_s if begun else 0.0))
+        if now := self._mark():
+            self._share.saw(begun.rate(ended) if begun else None, ended.rate(now))
+
+    def _is_idle(self) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._inside, IDLE_WITHIN_S)
+
+    def _mark(self) -> _Mark | None:
+        try:
+            self._session = self._session or self._servers.open(self._old)
+            said = self._session.row("SHOW GLOBAL STATUS LIKE 'Questions'")
+        except ServerError:
+            self._forget()
+            return None
+        return _Mark(self._clock.monotonic_s(), number(said["Value"]) - self._own if said else 0)
+
+    def _forget(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None

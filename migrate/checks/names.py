@@ -109,7 +109,9 @@ def knows_collation(collation: str, version: Version) -> bool:
 def _collation_missing(case: Case) -> Iterator[Found]:
     used: dict[str, bool] = {}
     for collation, path in _collations(case.old.schema):
-        if collation and not used.setdefault(collation, _has(case, collation)):
+        if collation not in used:
+            used[collation] = not collation or _has(case, collation)
+        if not used[collation]:
             charset = collation.partition("_")[0]
             near = f"{charset}_unicode_ci" if charset in ("utf8", "utf8mb3", "utf8mb4") else f"{charset}_bin"
             what = "DATABASE" if "." not in path else "TABLE"

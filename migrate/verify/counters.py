@@ -21,7 +21,7 @@ from understudy.migrate.verify.things import Thing, Things, names
 
 COUNTER = "auto_increment"
 NOT_THERE = 1146
-SHOWN = re.compile(r"^\).*? AUTO_INCREMENT=(\d+)", re.MULTILINE)  # options follow the line that ends the columns
+SHOWN = re.compile(r"^\)[^']* AUTO_INCREMENT=(\d+)", re.MULTILINE)  # options follow the line that ends the columns
 
 
 def refreshed(session: Database, old: Things, new: Things) -> Things:

@@ -14,6 +14,7 @@ import pytest
 
 from containers import network
 from integration.copying import copied, without_unknown
+from integration.least import PASSWORD, USER, granted
 from integration.trees import ANY_TLS, FIVE, Node, Running, answering, started
 from support import wait_until
 from understudy.migrate import grants
@@ -386,6 +387,26 @@ def test_a_change_of_what_one_flavour_alone_has_is_found(
     assert any(says in found for found in changed(servers[image], changes))
 
 
+@pytest.mark.parametrize("kind", ["mysql_tree", "mariadb_tree"])
+def test_replicated_events_wait_for_the_cutover_and_one_that_was_off_is_told_apart(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    source, *_, leaf = request.getfixturevalue(kind).values()
+    events = "SELECT EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA = 'cutover'"
+    with source.sql() as old, leaf.sql() as new:
+        old.execute("CREATE DATABASE cutover")
+        old.execute("CREATE DEFINER=ghost@`%` EVENT cutover.runs ON SCHEDULE AT '2035-01-01 00:00:00' DO SET @a = 1")
+        old.execute("CREATE EVENT cutover.is_off ON SCHEDULE AT '2035-01-01 00:00:00' DISABLE DO SET @a = 1")
+        wait_until(lambda: len(new.rows(events)) == 2, 30, "both events arrive")
+        found = structure.differences(old, new)
+        old.execute("DROP DATABASE cutover")
+    told = {(one.name, one.note, one.mend) for one in found if one.name.startswith("cutover.")}
+    assert told == {
+        ("cutover.runs", True, ("ALTER DEFINER = 'ghost'@'%' EVENT `cutover`.`runs` ENABLE;",)),
+        ("cutover.is_off", False, ("ALTER DEFINER = 'root'@'%' EVENT `cutover`.`is_off` DISABLE;",)),
+    }
+
+
 COUNTED = (
     "CREATE DATABASE counting CHARACTER SET latin1 COLLATE latin1_swedish_ci",
     "CREATE TABLE counting.used (id INT AUTO_INCREMENT PRIMARY KEY) ENGINE=InnoDB COMMENT=' AUTO_INCREMENT=1'",
@@ -407,7 +428,11 @@ def test_a_counter_that_a_server_tells_too_low_after_a_restart_is_asked_again(se
     with servers["mysql-5.6"].sql() as old:
         old.execute("INSERT INTO counting.behind VALUES (NULL)")
         restarted.service.container.restart(timeout=60)
-        with wait_until(lambda: answering(restarted), 60, "it answers") as new:
+        wait_until(lambda: answering(restarted), 60, "it answers").close()
+        with (
+            granted({"new": restarted}, ("verify",)),
+            MySql(OneLogin(Login(USER, Secret(PASSWORD), ANY_TLS))).open(restarted.address) as new,
+        ):
             new.execute("SET SESSION information_schema_stats_expiry = 0")
             question = "SELECT AUTO_INCREMENT FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'counting'"
             assert [list(row.values()) for row in new.rows(question)] == [[2], [2], [2]], "though the next one is 3"

@@ -11,7 +11,7 @@ import msgspec
 import typer
 from msgspec import Struct
 
-from understudy.config import Settings
+from understudy.config import Migrate, Settings
 from understudy.configfile import load
 from understudy.migrate.build import telling
 from understudy.migrate.build.planning import open_plan
@@ -138,7 +138,18 @@ def _deps(wanted: Wanted, settings: Settings, plan: Plan, progress: Progress, ou
     migrate = msgspec.structs.replace(migrate, source=wish.source, target=target)
     servers = MySql(FromSettings(migrate))
     actions = RealActions(migrate, wish.build, servers, clock, progress, wanted.patience_s)
-    return Deps(lambda: see(migrate), actions, clock, Teller(progress))
+    everybody = _naming_all(migrate, plan)
+    return Deps(lambda: see(everybody), actions, clock, Teller(progress))
+
+
+def _naming_all(migrate: Migrate, plan: Plan) -> Migrate:
+    """The settings with every server of the plan named: one whose replication stands still, as amid a move that was
+    interrupted, is known to no other."""
+    target = migrate.target
+    seen = (server.address for server in plan.servers if server.version is not None)
+    named = dict.fromkeys([*target.new_replicas, *seen])
+    wanted = msgspec.structs.replace(target, new_replicas=list(named))
+    return msgspec.structs.replace(migrate, target=wanted)
 
 
 class Teller:

@@ -225,8 +225,9 @@ class _Failing:
 
 
 def _standing(plan: Plan, found: Mapping[str, Progressed]) -> list[Step]:
-    """The finished steps whose setting is to be in force now."""
-    return standing(step for step in plan.steps if found.get(step.id, Progressed()).stage is Stage.DONE)
+    """The finished steps whose setting is to be in force now, and that no step which has begun is to change."""
+    last = standing(step for step in plan.steps if step.id in found)
+    return [step for step in last if found[step.id].stage is Stage.DONE]
 
 
 def _lost_of(action: Action) -> Sequence[str]:

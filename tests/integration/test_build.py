@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -73,10 +75,11 @@ class Site(NamedTuple):
         return told.out
 
     @contextmanager
-    def wanting(self, *settings: str, head: str = "[migrate.target]") -> Iterator[None]:
-        """With these lines more in the settings file, beneath `head`."""
+    def wanting(self, *settings: str, head: str = "[migrate.target]", without: str = "-") -> Iterator[None]:
+        """With these lines more in the settings file, beneath `head`, and without one that begins so."""
         before = self.operator.file.read_text()
-        self.operator.file.write_text(before.replace(head, "\n".join([head, *settings])))
+        kept = "\n".join(line for line in before.splitlines() if not line.startswith(without))
+        self.operator.file.write_text(kept.replace(head, "\n".join([head, *settings])))
         try:
             yield
         finally:
@@ -164,6 +167,12 @@ def equal(servers: list[Running]) -> None:
         wait_until(lambda server=server: contents(server) == wanted, 20, f"{server.node.name} holds the same rows")
 
 
+def kept(server: Running) -> dict[str, str]:
+    """What it sets at its next start."""
+    with server.sql() as session:
+        return {row["name"]: row["value"] for row in session.rows(session.dialect.sql(Word.PERSISTED))}
+
+
 def asked_of(server: Running) -> list[str]:
     """All statements of the builder since the general log was turned on."""
     with server.sql() as session:
@@ -173,6 +182,34 @@ def asked_of(server: Running) -> list[str]:
             f"{BUILDER}%",
         )
     return [str(row["said"]) for row in rows]
+
+
+KILLER = """
+import os, signal, sys
+from understudy.__main__ import main
+from understudy.migrate.journal import Journal
+event, kind, key, moment, *arguments = sys.argv[1:]
+write = Journal.write
+def killed(self, wrote, step="", **detail):
+    here = str(wrote) == event and f"-{kind}-" in step and (not key or key in detail)
+    if here and moment == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(self, wrote, step, **detail)
+    if here:
+        os.kill(os.getpid(), signal.SIGKILL)
+Journal.write = killed
+sys.argv = ["understudy", *arguments]
+main()
+"""
+
+
+def dies(where: Site, event: str, kind: str, key: str, moment: str, *arguments: str) -> None:
+    """Run the build, which kills itself just before or after its journal has such an entry."""
+    asked = ["migrate", "build", "--execute", *arguments, "-c", str(where.operator.file)]
+    done = subprocess.run(
+        [sys.executable, "-c", KILLER, event, kind, key, moment, *asked], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == -signal.SIGKILL, done
 
 
 KILLS = (
@@ -226,6 +263,7 @@ def test_a_tree_is_built_while_production_writes_killed_in_the_middle_of_every_k
             assert session.value("SELECT @@GLOBAL.super_read_only") == 1
             assert session.value("SELECT @@GLOBAL.gtid_mode") == "OFF", "as on the old tree, for good"
             assert session.rows("SELECT 1 FROM mysql.user WHERE user = 'app' AND account_locked = 'Y'")
+        assert kept(server) == {"super_read_only": "ON", "gtid_mode": "OFF"}
     assert "Nothing is left to be done" in upgrade.build()
     writes = [
         said for said in asked_of(upgrade["old-source"]) if not said.upper().startswith(("SELECT", "SHOW", "SET"))
@@ -257,6 +295,7 @@ def test_a_plan_whose_build_is_under_way_is_not_overwritten_and_all_is_undone_wi
             assert session.value("SELECT @@GLOBAL.read_only") == 0
             assert not session.rows("SHOW DATABASES LIKE 'shop'")
             assert not session.rows("SELECT 1 FROM mysql.user WHERE user = 'app'")
+        assert kept(upgrade[name]) == {}
         assert upgrade[name].channels() == ()
 
 
@@ -346,6 +385,64 @@ def test_an_old_replica_that_is_broken_beforehand_is_not_built_upon(upgrade: Sit
     assert "its own replication is not running" in told.err
 
 
+MOVING = "limits = { replicas_per_source = 2, levels = 2, retention_days = 40 }"
+DEATHS = (
+    ("note", "move", "moved_to", "after"),
+    ("note", "retention", "logs_kept_s_before", "after"),
+    ("done", "retention", "", "before"),
+    ("done", "writable", "", "before"),
+)
+
+
+def test_a_plan_with_a_move_a_retention_and_a_rehearsal_server_dies_at_every_turn_goes_on_and_goes_back(
+    upgrade: Site,
+) -> None:
+    old, first, second = (upgrade[name] for name in ("old-source", "old-replica-1", "old-replica-2"))
+    new, rehearsal = upgrade["new-source"], upgrade["new-replica"]
+    for server in (first, second):
+        with server.sql() as session:
+            session.execute("SET GLOBAL expire_logs_days = 3")
+    target = (f'under = "{old.address}"', f'rehearsal = "{rehearsal.address}"')
+    with upgrade.wanting(*target, without="new_replicas"), upgrade.wanting(MOVING, head="[migrate]"):
+        kinds = [step["kind"] for step in upgrade.plan()["plan"]["steps"]]
+    assert kinds.count("move") == 1
+    assert kinds[-1] == "writable"
+    moved, stays = (first, second) if second.address in _under(upgrade, "move") else (second, first)
+    with Writer(old):
+        for death in DEATHS:
+            dies(upgrade, *death)
+        said = upgrade.build("--execute")
+        assert f"{stays.address} (MySQL 5.6.24) forgets at a restart" in said
+        assert "under [mysqld]: expire_logs_days = 40" in said
+    equal(list(upgrade.servers.values()))
+    assert moved.channels()[0].source == stays.address
+    assert new.channels()[0].source == old.address
+    assert kept(new) == {"super_read_only": "ON", "gtid_mode": "OFF", "binlog_expire_logs_seconds": str(40 * 86_400)}
+    assert kept(rehearsal) == {"gtid_mode": "OFF"}
+    with rehearsal.sql() as session:
+        assert session.value("SELECT @@GLOBAL.read_only") == 0
+        session.execute("SET PERSIST super_read_only = 1")
+    assert "lost since it was done, and set again: read_only is on" in upgrade.build("--execute")
+    with rehearsal.sql() as session:
+        assert session.value("SELECT @@GLOBAL.read_only") == 0
+    for kind in ("writable", "move"):
+        dies(upgrade, "undone", kind, "", "before", "--undo")
+    upgrade.build("--undo", "--execute")
+    for server in (first, second):
+        settled(server)
+        assert server.channels()[0].source == old.address
+        with server.sql() as session:
+            assert session.value("SELECT @@GLOBAL.expire_logs_days") == 3
+    assert kept(new) == kept(rehearsal) == {}
+    with new.sql() as session:
+        assert session.value("SELECT @@GLOBAL.binlog_expire_logs_seconds") == 2_592_000
+    equal([old, first, second])
+
+
+def _under(where: Site, kind: str) -> str:
+    return str(next(step["under"] for step in where.saved()["steps"] if step["kind"] == kind))
+
+
 def test_two_builds_at_once_are_one_too_many(upgrade: Site) -> None:
     with upgrade.wanting("gtid_at_cutover = true"):
         upgrade.plan()
@@ -382,6 +479,10 @@ def test_what_the_plan_leaves_to_the_cutover_turns_gtid_on_and_every_statement_c
         assert session.value("SELECT @@GLOBAL.gtid_mode") == "ON"
     equal([new, leaf])
     assert leaf.channels()[0].auto_position
+    new.service.container.restart(timeout=10)
+    with wait_until(lambda: answering(new), 30, "it answers") as session:
+        session.execute("INSERT INTO shop.orders (note) VALUES ('it is writable after a restart too')")
+        assert session.value("SELECT @@GLOBAL.gtid_mode") == "ON"
     for act in reversed(plan["at_cutover"]):
         with upgrade.at(act["server"]).sql() as session:
             for sql in act["undo_sql"]:
@@ -403,7 +504,9 @@ def applied(replica: Running, source: Running) -> None:
             assert status["Value"] == "0"
 
 
-def test_mariadb_is_built_from_10_5_to_11_8_in_json_and_follows_by_position(tmp_path: Path) -> None:
+def test_mariadb_is_built_from_10_5_to_11_8_in_json_by_position_then_by_gtid_and_a_restart_is_noticed(
+    tmp_path: Path,
+) -> None:
     with site(
         tmp_path,
         Node("old-source", "mariadb-10.5", options=OLD),
@@ -423,8 +526,34 @@ def test_mariadb_is_built_from_10_5_to_11_8_in_json_and_follows_by_position(tmp_
         assert not channel.uses_tls
         with maria["new-source"].sql() as session:
             assert session.value("SELECT @@GLOBAL.read_only") == 1
+        assert not channel.auto_position
+        (left,) = (event for event in events if event["event"] == "left")
+        new = maria["new-source"]
+        assert left["configuration"] == {new.address: ["read_only = ON"]}
+        assert [act["act"] for act in left["at_cutover"]] == ["writable", "events"]
         maria.build("--undo", "--execute")
-        assert maria["new-source"].channels() == ()
+        assert new.channels() == ()
+        with maria["old-replica"].sql() as session:
+            for word in (Word.STOP, Word.USE_GTID, Word.START):
+                session.execute(session.dialect.sql(word))
+        settled(maria["old-replica"])
+        assert "read_only = ON" in " ".join(maria.operator.ask("plan").out.split())
+        with Writer(maria["old-source"]):
+            assert "under [mysqld]: read_only = ON" in maria.build("--execute")
+        equal(list(maria.servers.values()))
+        assert new.channels()[0].auto_position
+        new.service.container.restart(timeout=10)
+        wait_until(lambda: answering(new), 30, "it answers")
+        settled(new)
+        assert drawn(maria, new).split()[-1] == "writable", "status shows that it is no longer closed"
+        assert f"{new.address}: lost since it was done, and to be set again: read_only is off" in maria.build()
+        assert "lost since it was done, and set again: read_only is off" in maria.build("--execute")
+        assert drawn(maria, new).split()[-1] == "read-only"
+
+
+def drawn(where: Site, server: Running) -> str:
+    """What status says of it."""
+    return next(line for line in where.operator.ask("status").out.splitlines() if server.address in line)
 
 
 def test_a_tree_with_gtid_is_followed_by_auto_position_and_needs_the_replicas_password_beforehand(

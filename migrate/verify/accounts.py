@@ -95,8 +95,11 @@ def compare(old: Side, new: Side) -> Iterator[Finding]:
     for who, account in old.accounts.items():
         if who in new.accounts:
             yield from _both(who, old, new, created.get(who, ()))
-        else:
+        elif account.user:
             yield Finding(Kind.USER, str(account), f"the {_noun(account)} is missing on the new side")
+        else:
+            said = "it is missing on the new side: build makes none without a name, which takes others' place at login"
+            yield Finding(Kind.USER, str(account), said, note=True)
     for who, account in new.accounts.items():
         if who not in old.accounts:
             yield Finding(Kind.USER, str(account), f"the {_noun(account)} is on the new side alone")

@@ -115,3 +115,11 @@ def test_how_an_account_logs_in_is_compared_without_showing_anything(
 
 def test_an_empty_plugin_is_the_native_one() -> None:
     assert compared(NATIVE, Account("app", "%", credential="1")) == []
+
+
+@pytest.mark.parametrize(("user", "note"), [("app", False), ("", True)])
+def test_an_account_without_a_name_is_left_out_by_build_and_no_difference(user: str, note: bool) -> None:
+    old = accounts.Side(OLD, {(user, "localhost"): Account(user, "localhost")}, frozenset())
+    (found,) = accounts.compare(old, accounts.Side(NEW, {}, frozenset()))
+    assert "missing on the new side" in found.found
+    assert found.note is note

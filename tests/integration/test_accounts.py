@@ -18,6 +18,7 @@ from understudy.migrate.faults import LoginError, PrivilegeError, ServerError
 from understudy.migrate.logins import Login, OneLogin
 from understudy.migrate.mysql import MySql
 from understudy.migrate.sqltext import Secret
+from understudy.migrate.verify import accounts as verified
 from understudy.migrate.words import Word
 
 pytestmark = pytest.mark.integration
@@ -45,8 +46,9 @@ OF = {
         "ALTER USER boss@'%' REQUIRE SSL WITH MAX_USER_CONNECTIONS 3",
         "CREATE ROLE reader",
         "GRANT SELECT ON shop.other TO reader",
-        "GRANT reader TO app@'%'",
+        "GRANT reader TO app@'%' WITH ADMIN OPTION",
         "SET DEFAULT ROLE reader TO app@'%'",
+        "ALTER USER boss@'%' PASSWORD EXPIRE INTERVAL 90 DAY FAILED_LOGIN_ATTEMPTS 3 PASSWORD_LOCK_TIME 2",
     ),
     "mariadb-10.5": (
         "ALTER USER boss@'%' REQUIRE SSL WITH MAX_USER_CONNECTIONS 3",
@@ -55,8 +57,9 @@ OF = {
         "CREATE USER sock@localhost IDENTIFIED VIA unix_socket OR mysql_native_password USING PASSWORD('z')",
         "CREATE ROLE reader",
         "GRANT SELECT ON shop.other TO reader",
-        "GRANT reader TO app@'%'",
+        "GRANT reader TO app@'%' WITH ADMIN OPTION",
         "SET DEFAULT ROLE reader FOR app@'%'",
+        "ALTER USER boss@'%' WITH MAX_STATEMENT_TIME 1.5 MAX_USER_CONNECTIONS 3 PASSWORD EXPIRE INTERVAL 90 DAY",
     ),
 }
 PAIRS = [("mysql-5.6", "new97"), ("mysql-9.7", "new97"), ("mariadb-10.5", "mariadb-11.8")]
@@ -125,6 +128,9 @@ def test_accounts_arrive_with_what_they_might_and_leave_again(
                 shown = str(session.value("SHOW CREATE USER ed@'%'"))
                 assert "VIA ed25519 USING" in shown
                 assert "unix_socket OR" in str(session.value("SHOW CREATE USER sock@localhost"))
+        with servers[old].sql() as before, servers[new].sql() as after:
+            found = verified.differences(before, after, ("root", "repl"))
+        assert {one.found for one in found if not one.note} == ({"it is locked, was not locked"} if given else set())
         with servers[new].sql() as session:
             grants = "\n".join(str(next(iter(row.values()))) for row in session.rows("SHOW GRANTS FOR boss@'%'"))
             assert "SUPER" in grants

@@ -25,7 +25,7 @@ LIMITS = {
 }
 STATEMENT_TIME = "WITH MAX_STATEMENT_TIME"  # MariaDB alone has it
 EXPIRED, LASTS, DEMANDS = "expired", "PASSWORD EXPIRE", "REQUIRE"
-REQUIREMENTS = ("NONE", "SSL", "X509", "SPECIFIED")  # as MariaDB numbers them
+REQUIREMENTS = {1: "SSL", 2: "X509", 3: "SPECIFIED"}  # as MariaDB numbers them
 CURRENT = {"Y": "CURRENT", "N": "CURRENT OPTIONAL"}
 
 
@@ -40,7 +40,7 @@ def terms(row: Row) -> Terms:
         STATEMENT_TIME: f"{float(document.get('max_statement_time', 0)):g}",
         EXPIRED: "yes" if document.get("password_last_changed") == 0 else "no",
         LASTS: _lasts(document.get("password_lifetime", -1)),
-        DEMANDS: _demands(REQUIREMENTS[int(document.get("ssl_type", 0))], document),
+        DEMANDS: _demands(REQUIREMENTS.get(number(document.get("ssl_type")), "NONE"), document),
     }
 
 

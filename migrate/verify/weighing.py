@@ -3,8 +3,8 @@
 An event of a source is SLAVESIDE_DISABLED on its replicas, and stays so until somebody enables it: that is what the
 cutover has to do, so each such event is a note with the statement that does it. Replication makes it so of an event
 that is DISABLED on the source as well (measured, 5.6 to 9.7 and 10.5 to 11.8: whenever one is created or altered), so
-whoever enables all that wait would start what was switched off: that is a finding. ALTER EVENT without a DEFINER makes
-its own account the definer (measured on 9.7 and 11.8), which is why the statements name it.
+that is nobody's fault and a note as well: whoever enables all that wait would start what was switched off. ALTER EVENT
+without a DEFINER makes its own account the definer (measured on 9.7 and 11.8), which is why the statements name it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _status(thing: Thing, found: Finding, was: str, now: str) -> Finding | None:
     if was == "DISABLED" and now in WAITING:
         disable = _switched(thing, "DISABLE")
         said = "it waits as if to be enabled at the cutover, as replication leaves it, and is disabled on the old side"
-        return Finding(found.kind, found.name, f"{said}: {disable}", mend=(disable,))
+        return _note(found, f"{said}: {disable}", disable)
     return found
 
 

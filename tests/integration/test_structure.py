@@ -275,7 +275,7 @@ PLANTED = (
     Planted("ALTER EVENT `e``3` DISABLE", Kind.EVENT, "shop.`e``3`", "it is disabled, and runs on the old side: the",
             note=True),
     Planted("ALTER DEFINER=root@`%` EVENT e4 DISABLE ON SLAVE", Kind.EVENT, "shop.e4",
-            "and is disabled on the old side: ALTER DEFINER = 'root'@'%' EVENT `shop`.`e4` DISABLE;"),
+            "and is disabled on the old side: ALTER DEFINER = 'root'@'%' EVENT `shop`.`e4` DISABLE;", note=True),
     Planted("ALTER DEFINER=root@`%` EVENT e5 ENABLE", Kind.EVENT, "shop.e5", "status is ENABLED, was SLAVESIDE_DISA"),
 )  # fmt: skip
 
@@ -403,7 +403,7 @@ def test_replicated_events_wait_for_the_cutover_and_one_that_was_off_is_told_apa
     told = {(one.name, one.note, one.mend) for one in found if one.name.startswith("cutover.")}
     assert told == {
         ("cutover.runs", True, ("ALTER DEFINER = 'ghost'@'%' EVENT `cutover`.`runs` ENABLE;",)),
-        ("cutover.is_off", False, ("ALTER DEFINER = 'root'@'%' EVENT `cutover`.`is_off` DISABLE;",)),
+        ("cutover.is_off", True, ("ALTER DEFINER = 'root'@'%' EVENT `cutover`.`is_off` DISABLE;",)),
     }
 
 

@@ -24,7 +24,7 @@ SQL = "ALTER DEFINER = 'o''neil'@'%' EVENT `shop`.`e``1`"
         ("ENABLED", WAITS, True, f"{SQL} ENABLE;"),
         ("ENABLED", "SLAVESIDE_DISABLED", True, f"{SQL} ENABLE;"),
         ("ENABLED", "DISABLED", True, f"{SQL} ENABLE;"),
-        ("DISABLED", WAITS, False, f"{SQL} DISABLE;"),
+        ("DISABLED", WAITS, True, f"{SQL} DISABLE;"),
         ("DISABLED", "ENABLED", False, ""),
         ("SLAVESIDE_DISABLED", "ENABLED", False, ""),
         ("SLAVESIDE_DISABLED", "DISABLED", False, ""),

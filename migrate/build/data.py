@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from understudy.errors import UnderstudyError
+from understudy.migrate.build import sleeping
 from understudy.migrate.build.action import Base, unseen
 from understudy.migrate.build.copying import Copying, copied, copy, room, wipe
 
@@ -25,11 +26,16 @@ class Copy(_OnACopy):
 
     def says(self) -> Sequence[str]:
         """From where to where, and in which way."""
-        return [f"copy all schemas of {self.step.under} to {self.step.server}, in the way of {self.copying.kind!r}"]
+        said = [f"copy all schemas of {self.step.under} to {self.step.server}, in the way of {self.copying.kind!r}"]
+        if self.copying.kind == "dump":
+            return said
+        return [*said, f"have no event run on {self.step.server} meanwhile, and disable all that the copy brings"]
 
     def is_done(self) -> bool:
-        """Whether the target says that it holds a whole copy of this source."""
-        return copied(self.copying) is not None
+        """Whether the target says that it holds a whole copy of this source, and runs none of its events."""
+        if copied(self.copying) is None:
+            return False
+        return self.copying.kind == "dump" or sleeping.is_quiet(self.world, self.step.server)
 
     def check(self) -> None:
         """It has to fit, and so has the program that is to read it."""
@@ -42,7 +48,16 @@ class Copy(_OnACopy):
 
     def do(self) -> None:
         """Copy; what an interrupted copy has left is dropped first."""
-        at = copy(self.copying, self.world.progress)
+        server = self.step.server
+        sleeping.note_running(self.world, self.step.under)
+        if self.copying.kind == "dump":
+            at = copy(self.copying, self.world.progress)
+        else:
+            sleeping.hold_scheduler(self.world, server)
+            at = copy(self.copying, self.world.progress)
+            if slept := sleeping.put_to_sleep(self.world, server):
+                self.world.progress.says(f"{server}: {slept} events are disabled there until the cutover")
+            sleeping.release_scheduler(self.world, server)
         self.world.note(at=msgspec.to_builtins(at))
 
 
@@ -56,6 +71,7 @@ class Wipe(_OnACopy):
     def do(self) -> None:
         """Drop it."""
         wipe(self.copying)
+        sleeping.release_scheduler(self.world, self.step.server)
 
 
 class Accounts(_OnACopy):

@@ -89,8 +89,8 @@ def modes(sql_mode: str, new: Version) -> str:
 def event(sql: str, *, enabled: bool) -> str:
     """CREATE EVENT of one that shall not run, as a replica of the server would hold it.
 
-    One that is enabled on its source is DISABLE ON SLAVE there: so its state itself says that it is to be enabled at
-    the cutover, and one that was disabled stays so. All flavours and versions take the old word, 9.7 too.
+    One that is enabled where it is copied from is DISABLE ON SLAVE there, and one that was disabled stays so. Copied
+    from a replica all are the former, whatever they are on the source. All flavours and versions take the old word.
     """
     state = "DISABLE ON SLAVE" if enabled else "DISABLE"
     return _EVENT_STATE.sub(rf"\1 {state}", sql, count=1)

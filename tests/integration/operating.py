@@ -8,12 +8,31 @@ import os
 import pty
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from containers import ROOT_PASSWORD
 from support import COMMAND
+
+KILLER = """
+import os, signal, sys
+from understudy.__main__ import main
+from understudy.migrate.journal import Journal
+event, kind, key, moment, *arguments = sys.argv[1:]
+write = Journal.write
+def killed(self, wrote, step="", **detail):
+    here = str(wrote) == event and f"-{kind}-" in step and (not key or key in detail)
+    if here and moment == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(self, wrote, step, **detail)
+    if here:
+        os.kill(os.getpid(), signal.SIGKILL)
+Journal.write = killed
+sys.argv = ["understudy", *arguments]
+main()
+"""
 
 
 class Told(NamedTuple):
@@ -47,6 +66,13 @@ class Operator:
             env=environ,
         )
         return Told(done.returncode, done.stdout, done.stderr)
+
+    def dies(self, event: str, kind: str, key: str, moment: str, *arguments: str) -> None:
+        """Run a build that kills itself just "before" or "after" its journal has such an entry of a step's kind."""
+        asked = ["migrate", "build", "--execute", *arguments, "-c", str(self.file)]
+        command = [sys.executable, "-c", KILLER, event, kind, key, moment, *asked]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert done.returncode == -signal.SIGKILL, done
 
     def json(self, *arguments: str) -> Any:
         """Run it with --json: what it prints, read."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -19,6 +17,7 @@ from integration.trees import OLD, Node, Running, answering, follow, network, re
 from support import COMMAND, wait_until
 from understudy.migrate import grants
 from understudy.migrate.journal import Entry, read
+from understudy.migrate.sqltext import identifier
 from understudy.migrate.words import Word
 
 pytestmark = pytest.mark.integration
@@ -119,6 +118,9 @@ def site(folder: Path, *nodes: Node, new: tuple[str, ...]) -> Iterator[Site]:
             )
             session.execute("INSERT INTO shop.orders (total) VALUES (1), (2), (3)")
             session.execute("GRANT SELECT ON shop.* TO app@'%' IDENTIFIED BY 'of the application'")
+            for name, state in (("runs", ""), ("rests", "DISABLE "), ("it's `odd`", "")):
+                when = f"EVERY 9 DAY STARTS '2035-01-01' {state}"
+                session.execute(f"CREATE EVENT shop.{identifier(name)} ON SCHEDULE {when}DO SET @a = 1")
         for name, server in servers.items():
             if server.node.under:
                 settled(server)
@@ -167,6 +169,14 @@ def equal(servers: list[Running]) -> None:
         wait_until(lambda server=server: contents(server) == wanted, 20, f"{server.node.name} holds the same rows")
 
 
+def events(server: Running) -> dict[str, str]:
+    """Their states."""
+    with server.sql() as session:
+        return {
+            row["n"]: row["s"] for row in session.rows("SELECT event_name n, status s FROM information_schema.events")
+        }
+
+
 def kept(server: Running) -> dict[str, str]:
     """What it sets at its next start."""
     with server.sql() as session:
@@ -182,34 +192,6 @@ def asked_of(server: Running) -> list[str]:
             f"{BUILDER}%",
         )
     return [str(row["said"]) for row in rows]
-
-
-KILLER = """
-import os, signal, sys
-from understudy.__main__ import main
-from understudy.migrate.journal import Journal
-event, kind, key, moment, *arguments = sys.argv[1:]
-write = Journal.write
-def killed(self, wrote, step="", **detail):
-    here = str(wrote) == event and f"-{kind}-" in step and (not key or key in detail)
-    if here and moment == "before":
-        os.kill(os.getpid(), signal.SIGKILL)
-    write(self, wrote, step, **detail)
-    if here:
-        os.kill(os.getpid(), signal.SIGKILL)
-Journal.write = killed
-sys.argv = ["understudy", *arguments]
-main()
-"""
-
-
-def dies(where: Site, event: str, kind: str, key: str, moment: str, *arguments: str) -> None:
-    """Run the build, which kills itself just before or after its journal has such an entry."""
-    asked = ["migrate", "build", "--execute", *arguments, "-c", str(where.operator.file)]
-    done = subprocess.run(
-        [sys.executable, "-c", KILLER, event, kind, key, moment, *asked], capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == -signal.SIGKILL, done
 
 
 KILLS = (
@@ -264,6 +246,11 @@ def test_a_tree_is_built_while_production_writes_killed_in_the_middle_of_every_k
             assert session.value("SELECT @@GLOBAL.gtid_mode") == "OFF", "as on the old tree, for good"
             assert session.rows("SELECT 1 FROM mysql.user WHERE user = 'app' AND account_locked = 'Y'")
         assert kept(server) == {"super_read_only": "ON", "gtid_mode": "OFF"}
+        assert set(events(server).values()) == {"REPLICA_SIDE_DISABLED"}
+    noted = [entry.detail["events"] for entry in upgrade.entries() if "events" in entry.detail]
+    assert noted
+    assert all(one == [["shop", "it's `odd`"], ["shop", "runs"]] for one in noted), "whatever they are on the replica"
+    assert any(act["act"] == "events" and "02-copy" in act["reason"] for act in planned["plan"]["at_cutover"])
     assert "Nothing is left to be done" in upgrade.build()
     writes = [
         said for said in asked_of(upgrade["old-source"]) if not said.upper().startswith(("SELECT", "SHOW", "SET"))
@@ -410,7 +397,7 @@ def test_a_plan_with_a_move_a_retention_and_a_rehearsal_server_dies_at_every_tur
     moved, stays = (first, second) if second.address in _under(upgrade, "move") else (second, first)
     with Writer(old):
         for death in DEATHS:
-            dies(upgrade, *death)
+            upgrade.operator.dies(*death)
         said = upgrade.build("--execute")
         assert f"{stays.address} (MySQL 5.6.24) forgets at a restart" in said
         assert "under [mysqld]: expire_logs_days = 40" in said
@@ -426,7 +413,7 @@ def test_a_plan_with_a_move_a_retention_and_a_rehearsal_server_dies_at_every_tur
     with rehearsal.sql() as session:
         assert session.value("SELECT @@GLOBAL.read_only") == 0
     for kind in ("writable", "move"):
-        dies(upgrade, "undone", kind, "", "before", "--undo")
+        upgrade.operator.dies("undone", kind, "", "before", "--undo")
     upgrade.build("--undo", "--execute")
     for server in (first, second):
         settled(server)
@@ -479,7 +466,7 @@ def test_what_the_plan_leaves_to_the_cutover_turns_gtid_on_and_every_statement_c
         assert session.value("SELECT @@GLOBAL.gtid_mode") == "ON"
     equal([new, leaf])
     assert leaf.channels()[0].auto_position
-    new.service.container.restart(timeout=10)
+    new.service.container.restart(timeout=1)
     with wait_until(lambda: answering(new), 30, "it answers") as session:
         session.execute("INSERT INTO shop.orders (note) VALUES ('it is writable after a restart too')")
         assert session.value("SELECT @@GLOBAL.gtid_mode") == "ON"
@@ -542,7 +529,7 @@ def test_mariadb_is_built_from_10_5_to_11_8_in_json_by_position_then_by_gtid_and
             assert "under [mysqld]: read_only = ON" in maria.build("--execute")
         equal(list(maria.servers.values()))
         assert new.channels()[0].auto_position
-        new.service.container.restart(timeout=10)
+        new.service.container.restart(timeout=1)
         wait_until(lambda: answering(new), 30, "it answers")
         settled(new)
         assert drawn(maria, new).split()[-1] == "writable", "status shows that it is no longer closed"

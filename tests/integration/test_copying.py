@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -21,6 +22,7 @@ from testcontainers.core.network import Network
 from containers import network, running
 from integration import everything
 from integration.likeness import differences
+from integration.operating import Operator
 from integration.trees import ANY_TLS, REPLICATION, ROOT, Node, Running, prepare, settled, started
 from support import wait_until
 from understudy.config import Build
@@ -215,23 +217,66 @@ def states(session: Session) -> dict[str, str]:
     return {row["n"]: "off" if row["s"] == "DISABLED" else "asleep" if "DISABLED" in row["s"] else "on" for row in rows}
 
 
-def test_a_clone_is_awaited_recognised_and_wiped(servers: dict[str, Running], net: Network) -> None:
-    with servers["other97"].sql() as session:
+def shown(session: Session, event: str) -> dict[str, object]:
+    """An event with what it was made under, but for whether it runs."""
+    row = session.row(f"SHOW CREATE EVENT {event}") or {}
+    return {key: re.sub(r" (EN|DIS)ABLE( ON \w+)? DO ", " DO ", str(value)) for key, value in row.items()}
+
+
+def operator(folder: Path, old: Running, new: Running, way: str, *more: str) -> Operator:
+    """Somebody who has the new server built in this way."""
+    user, password = REPLICATION
+    (folder / "replication").write_text(password.reveal())
+    settings = [
+        "[migrate.target]", f"new_source = '{new.address}'", f"build = {json.dumps(way)}",
+        "[migrate.replication]", f"user = '{user}'", "password_file = 'replication'",
+    ]  # fmt: skip
+    return Operator(folder, old.address, "\n".join([*settings, *more]))
+
+
+def done(operator: Operator, *arguments: str) -> str:
+    told = operator.ask(*arguments)
+    assert told.code == 0, told
+    return told.out
+
+
+def test_a_clone_is_built_by_the_command_runs_no_event_and_is_wiped(
+    servers: dict[str, Running], net: Network, tmp_path: Path
+) -> None:
+    old = servers["other97"]
+    with old.sql() as session:
         session.execute("INSTALL PLUGIN clone SONAME 'mysql_clone.so'")
-    with cloneable(net) as fresh:
-        wanted = copying_of(servers["other97"], fresh, "clone")
-        told = Told()
-        at = copying.copy(wanted, told)
-        wait_until(lambda: copying.copied(wanted), 30, "it answers")
-        assert copying.copied(wanted) == at
+        session.execute("SET NAMES latin1")
+        session.execute(
+            "CREATE DEFINER = ghost@nowhere EVENT shop.old_set ON SCHEDULE EVERY 1 SECOND DO DELETE FROM shop.log"
+        )
+        session.execute("SET NAMES utf8mb4")
+    with cloneable(net) as fresh, old.sql() as one:
+        planned = operator(tmp_path, old, fresh, "clone")
+        done(planned, "plan")
+        planned.dies("note", "copy", "scheduler_before", "after")
+        planned.dies("note", "copy", "at", "after")
+        assert "have no event run" not in done(planned, "build", "--execute")
+        wanted = copying_of(old, fresh, "clone")
+        at = copying.copied(wanted)
+        assert at
         assert at.gtid
-        assert at == copying.copy(wanted, told)
-        with servers["other97"].sql() as one, fresh.sql() as other:
+        assert at == copying.copy(wanted, Told())
+        settled(fresh)
+        with fresh.sql() as other:
             assert differences(one, other) == []
-            assert at.gtid == str(one.value("SELECT @@GLOBAL.gtid_executed")).replace("\n", "")
-        copying.wipe(wanted)
+            assert shown(one, "shop.old_set") == shown(other, "shop.old_set")
+            assert states(other) == {"ev": "asleep", "ev_off": "off", "old_set": "asleep"}
+            assert states(one) == {"ev": "on", "ev_off": "off", "old_set": "on"}
+            assert other.value("SELECT @@GLOBAL.event_scheduler") == "ON"
+            kept = other.rows(other.dialect.sql(Word.PERSISTED))
+            assert {row["name"] for row in kept} == {"gtid_mode", "super_read_only"}
+        assert '["shop","ev"],["shop","old_set"]' in done(planned, "journal")
+        one.execute("DROP EVENT shop.old_set")
+        done(planned, "build", "--undo", "--execute")
         with fresh.sql() as other:
             assert not other.rows("SHOW DATABASES LIKE 'shop'")
+            assert not other.rows(other.dialect.sql(Word.PERSISTED))
 
 
 @contextmanager
@@ -279,6 +324,42 @@ def test_a_hook_is_told_what_to_copy_and_believed_only_where_the_source_agrees(
         with pytest.raises(HookError, match=why):
             copying.copy(copying_of(old, new, f"hook: {wrong}", hook_s=1), Told())
     emptied(new)
+
+
+def test_what_a_hook_has_copied_is_upgraded_and_followed_by_the_command(
+    servers: dict[str, Running], tmp_path: Path
+) -> None:
+    old, new = servers["ma105"], servers["ma118"]
+    emptied(new)
+    inside = f"docker exec -i {new.service.container.id}"
+    login = f"-uroot -p{ROOT.password.reveal()}"
+    with old.sql() as one, new.sql() as other:
+        one.execute("CREATE DATABASE hooked")
+        one.execute("CREATE TABLE hooked.t (id INT PRIMARY KEY)")
+        one.execute("CREATE EVENT hooked.e ON SCHEDULE EVERY 1 SECOND DO INSERT INTO hooked.t VALUES (7)")
+        other.execute("SET GLOBAL event_scheduler = ON")
+        at = old.coordinates()
+        dump = (
+            f"{inside} mariadb-dump -h {old.host} --skip-ssl {login} --single-transaction --events --databases hooked"
+        )
+        script = tmp_path / "copies"
+        script.write_text(
+            f"set -e\n{dump} > {tmp_path}/dump\n{inside} mariadb {login} < {tmp_path}/dump\n"
+            f'echo \'{{"file": "{at.file}", "position": {at.position}}}\'\n'
+        )
+        program = f"upgrade_program = '{inside} mariadb-upgrade'"
+        planned = operator(tmp_path, old, new, f"hook: sh {script}", "[migrate.build]", program)
+        assert "upgrade the system tables" in done(planned, "plan")
+        assert "mariadb-upgrade" in done(planned, "build", "--execute")
+        settled(new)
+        one.execute("INSERT INTO hooked.t VALUES (1)")
+        wait_until(lambda: other.value("SELECT COUNT(*) FROM hooked.t") == 1, 20, "it arrives")
+        assert states(other) == {"e": "asleep"}
+        assert other.value("SELECT @@GLOBAL.event_scheduler") == "ON"
+        one.execute("DROP DATABASE hooked")
+        done(planned, "build", "--undo", "--execute")
+        other.execute("SET GLOBAL event_scheduler = OFF")
+        assert other.value("SELECT @@GLOBAL.read_only") == 0
 
 
 def test_copied_files_of_an_older_version_have_their_system_tables_upgraded_unlogged(

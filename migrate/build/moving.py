@@ -9,7 +9,7 @@ The replica keeps the account with which it replicates. Where it can't log in at
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from understudy.migrate import rows
@@ -27,6 +27,7 @@ from understudy.migrate.build.replication import (
 from understudy.migrate.build.world import BuildError
 from understudy.migrate.dialects import Follow
 from understudy.migrate.faults import ServerError
+from understudy.migrate.ports import Database
 from understudy.migrate.rows import Coordinates
 from understudy.migrate.sqltext import Statement
 from understudy.migrate.words import Word
@@ -111,11 +112,17 @@ class Move(Base):
         with self.world.open(self.step.server) as session, self.world.open(self.step.under) as target:
             say(session, Word.STOP)
             if session.version.is_mariadb():  # its source refuses a replica that is ahead of it
-                reached = rows.text(session.value("SELECT @@GLOBAL.gtid_slave_pos"))
-                with target.patient(START_S + 10):
-                    if target.value(target.dialect.sql(Word.WAIT_GTID), reached, START_S) != 0:
-                        raise BuildError(f"{self.step.under} is behind {self.step.server}", "try again when it is not")
+                reached = _numbers(session.value("SELECT @@GLOBAL.gtid_slave_pos"))
+                self._await(target, reached)
         return Coordinates()
+
+    def _await(self, target: Database, reached: Mapping[str, int]) -> None:
+        """Wait until the new source is as far; MASTER_GTID_WAIT would never end on one that is no replica itself."""
+        for _ in self.world.until(START_S):
+            there = _numbers(target.value(target.dialect.sql(Word.GTID_EXECUTED)))
+            if all(there.get(domain, 0) >= number for domain, number in reached.items()):
+                return
+        raise BuildError(f"{self.step.under} is behind {self.step.server}", "try again when it is not")
 
     # --- the change itself
 
@@ -177,3 +184,9 @@ class Move(Base):
                     f"{self.step.under} has purged transactions that {self.step.server} needs: {missing}",
                     "wait until it has caught up, or copy it anew",
                 )
+
+
+def _numbers(position: object) -> dict[str, int]:
+    """MariaDB's "domain-server-number,…" as the number by domain."""
+    parts = (part.strip().split("-") for part in rows.text(position).split(",") if part.strip())
+    return {domain: int(number) for domain, _, number in parts}

@@ -62,8 +62,7 @@ def _slices(session: Database, own: Iterable[str]) -> list[Slice]:
     open_tables = int(session.value("SELECT @@table_open_cache"))
     if session.version.is_mysql(5, 6, 6):  # a session uses one instance; MariaDB's have the whole number each
         open_tables //= int(session.value("SELECT @@table_open_cache_instances"))
-    most = size(open_tables, int(session.value("SELECT @@table_definition_cache")))
-    return slices(((row["TABLE_SCHEMA"], row["TABLE_NAME"]) for row in names), most, own)
+    return slices(((row["TABLE_SCHEMA"], row["TABLE_NAME"]) for row in names), size(open_tables), own)
 
 
 def _own_databases(session: Database) -> set[str]:

@@ -1,11 +1,12 @@
 """Which tables are asked about at once, so that the server opens each of them once. Pure.
 
 On MySQL before 8.0 and on MariaDB information_schema is no table: to answer, the server opens those that it tells of
-(MySQL manual, "Optimizing INFORMATION_SCHEMA Queries"), and it keeps no more open than table_open_cache and
-table_definition_cache allow. Asked about more than these hold, each question opens all of them again: 10,000 tables
-with caches for 2,000 were opened 40,000 times on MariaDB 10.5, which took 13.6 s of its CPU. Asked about a slice that
-fits, one question after the other, and only then about the next, it opened 10,000 and took 4.8 s; MySQL 5.6 opened
-10,000 instead of 30,000. The names, by which slices are made, are told without opening anything.
+(MySQL manual, "Optimizing INFORMATION_SCHEMA Queries"), and it keeps no more open than table_open_cache allows. Asked
+about more than that, each question opens all of them again: 10,000 tables with a cache for 2,000 were opened 40,000
+times on MariaDB 10.5, which took 13.6 s of its CPU. Asked about a slice that fits, one question after the other, and
+only then about the next, it opened 10,000 and took 4.8 s; MySQL 5.6 opened 10,000 instead of 30,000. What an open table
+is defined as stays in memory with it, however small table_definition_cache is, so the first question has to be one
+that opens them (Word.TABLES). The names, by which slices are made, are told without opening anything.
 
 A slice is a run of the tables of one database, for only `TABLE_SCHEMA =` spares the server to list the other
 databases' files; those with a few tables each are asked about together. Together the slices hold every table of the
@@ -23,7 +24,7 @@ from understudy.migrate.versions import Version
 from understudy.migrate.words import Word
 
 FEW = 10  # a question takes longer than opening so many tables again
-LEAST, MOST = 20, 500
+LEAST, MOST = 20, 1000
 DATABASE = {Word.CHECKS: "CONSTRAINT_SCHEMA"}  # what it is called where it isn't TABLE_SCHEMA
 
 
@@ -64,9 +65,9 @@ def are_needed(version: Version) -> bool:
     return not version.is_mysql(8)
 
 
-def size(open_tables: int, definitions: int) -> int:
-    """How many tables a slice may have: half of what the caches hold, for the application needs them too."""
-    return max(LEAST, min(MOST, open_tables // 2, definitions // 2))
+def size(open_tables: int) -> int:
+    """How many tables a slice may have: half of what the server keeps open, for the application needs it too."""
+    return max(LEAST, min(MOST, open_tables // 2))
 
 
 def slices(names: Iterable[tuple[str, str]], most: int, besides: Iterable[str] = ()) -> list[Slice]:

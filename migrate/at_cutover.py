@@ -94,7 +94,7 @@ def gtid_note(tree: Tree, goal: Goal, wish: Wish) -> str:
         return f"{goal.under} goes by GTID{asked}: the new tree is followed by GTID from the start."
     if wish.gtid_at_cutover:
         return f"{goal.under} has no GTID: the new tree is followed by position, and GTID is turned on at the cutover."
-    return f"{goal.under} has no GTID: the new tree is followed by position, and stays so (gtid_at_cutover is false)."
+    return f"{goal.under} has no GTID: the new tree is followed by position, and stays so."
 
 
 def _numbered(acts: Iterator[AtCutover]) -> Iterator[AtCutover]:

@@ -116,7 +116,7 @@ def _left_to_cutover(plan: Plan, width: int) -> Iterator[str]:
         yield "At the cutover, and not before:"
     for act in plan.at_cutover:
         yield f"{act.number:3}. {act.title}"
-        for word, text in (("why", act.reason), ("needs", act.needs), ("undo", act.undo)):
+        for word, text in (("why", act.reason), ("once", act.needs), ("undo", act.undo)):
             yield from _wrapped(word, text, width)
         yield from (f"     {act.server}> {sql};" for sql in act.sql)
     if plan.at_cutover:

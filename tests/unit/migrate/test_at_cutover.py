@@ -66,7 +66,7 @@ def test_without_it_being_wanted_gtid_stays_off_where_there_is_none() -> None:
     plan = plan_of(ALL_NEW, Wish("old:3306", "new:3306", ("n1:3306",), "old-1:3306"))
     assert acts(plan) == ALWAYS
     assert set(modes(plan).values()) == {"OFF"}
-    assert "stays so (gtid_at_cutover is false)" in plan.notes[0]
+    assert plan.notes[0].endswith("is followed by position, and stays so.")
 
 
 @pytest.mark.parametrize("wanted", [True, False])

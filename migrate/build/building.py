@@ -14,10 +14,12 @@ from msgspec import Struct
 from understudy.config import Migrate, Settings
 from understudy.configfile import load
 from understudy.migrate.build import telling
+from understudy.migrate.build.deps import Deps
 from understudy.migrate.build.planning import open_plan
 from understudy.migrate.build.progress import Events, Lines, Progress, shown
+from understudy.migrate.build.rehearsing import rehearse, rehearse_undo
 from understudy.migrate.build.replicator import password
-from understudy.migrate.build.runner import Deps, Runner, rehearse, rehearse_undo
+from understudy.migrate.build.runner import Runner
 from understudy.migrate.build.state import Progressed, digest, done_so_far, progressed
 from understudy.migrate.build.switching import BEFORE
 from understudy.migrate.build.taking import RealActions

@@ -3,98 +3,28 @@
 Before each step the tree is looked at, and must be what the plan, as far as it was carried out, has made of it. A step
 that was begun and not finished may have had its effect or not, so both are allowed then; whether it is done is asked of
 the servers before the journal's last line is believed. What a finished step had set and a restart has undone is set
-again, before anything else. Undoing goes backwards, by the same rules, except that only the
-server at hand must be as expected: going back has to be possible whatever has become of the others.
+again, before anything else. Undoing goes backwards, by the same rules, except that only the server at hand must be as
+expected: going back has to be possible whatever has become of the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from typing import Any, Protocol
-
-from msgspec import Struct
+from typing import Any
 
 from understudy.errors import UnderstudyError
 from understudy.migrate.build.action import Action
-from understudy.migrate.build.state import Progressed, Stage, digest, done_so_far, progressed
+from understudy.migrate.build.deps import Deps
+from understudy.migrate.build.rehearsing import lost_of, require_expected
+from understudy.migrate.build.state import Progressed, Stage, digest, progressed, standing_now, to_undo
 from understudy.migrate.build.world import BuildError
-from understudy.migrate.faults import ServerError
 from understudy.migrate.journal import Event, Journal
-from understudy.migrate.lasting import standing
 from understudy.migrate.limits import violations
 from understudy.migrate.oddities import TopologyError
-from understudy.migrate.plan import Plan, StalePlanError, require_unmoved
-from understudy.migrate.ports import Clock
+from understudy.migrate.plan import Plan, StalePlanError
 from understudy.migrate.step import Step, apply, reverse
-from understudy.migrate.topology import Tree, require_plain
+from understudy.migrate.topology import Tree
 
 AWAY_S = 60.0  # for so long a server that does not answer is taken for one that restarts
-
-
-class Actions(Protocol):
-    """Makes the action of a step; `undoing` is the one that undoes it."""
-
-    def __call__(
-        self, step: Step, tree: Tree, recorded: dict[str, Any], write_note: Callable[[dict[str, Any]], None], *,
-        undoing: bool,
-    ) -> Action:  # fmt: skip
-        """The action, with what was recorded about the step, and the way to record more."""
-        ...
-
-
-class Teller(Protocol):
-    """Is told which step is at hand."""
-
-    def step(self, step: Step, number: int, of: int, *, undoing: bool) -> None:
-        """A step begins."""
-        ...
-
-    def outcome(self, step: Step, text: str) -> None:
-        """What came of it."""
-        ...
-
-
-class Deps(Struct, frozen=True):
-    """What a runner works with. `look` finds the tree as it is."""
-
-    look: Callable[[], Tree]
-    actions: Actions
-    clock: Clock
-    teller: Teller
-
-
-class Rehearsed(Struct, frozen=True):
-    """A step as a dry run shows it."""
-
-    step: Step
-    stage: Stage
-    says: tuple[str, ...]
-
-
-def rehearse(plan: Plan, found: Mapping[str, Progressed], deps: Deps, until: int | None = None) -> Iterator[Rehearsed]:
-    """What would be done, step by step; nothing is changed. Raises StalePlanError where the plan no longer holds."""
-    done, tree = done_so_far(plan, found), deps.look()
-    yield from _lost(plan, found, deps, tree)
-    if done < len(plan.steps):
-        _require_unmoved(plan, tree, done, _stage(found, plan.steps[done]))
-    for step in plan.steps[done:until]:
-        one = found.get(step.id, Progressed())
-        says = deps.actions(step, tree, dict(one.recorded), _forget, undoing=False).says()
-        yield Rehearsed(step, one.stage, tuple(says))
-        tree = apply(tree, step)
-
-
-def rehearse_undo(plan: Plan, found: Mapping[str, Progressed], deps: Deps, to: int) -> Iterator[Rehearsed]:
-    """What undoing would do, step by step; nothing is changed."""
-    tree = deps.look()
-    for step in _to_undo(plan, found, to):
-        one, back = found[step.id], reverse(step)
-        says: Sequence[str] = ["nothing"]
-        if back is not None:
-            says = deps.actions(back, tree, dict(one.recorded), _forget, undoing=True).says()
-            tree = apply(tree, back)
-        yield Rehearsed(step, one.stage, tuple(says))
 
 
 class Runner:
@@ -121,9 +51,9 @@ class Runner:
         if not any(one.stage is Stage.DONE for one in found.values()):
             return
         tree, steps = self._deps.look(), len(self._plan.steps)
-        for step in _standing(self._plan, found):
+        for step in standing_now(self._plan, found):
             action = self._action(step, step, tree, found[step.id], undoing=False)
-            if lost := _lost_of(action):
+            if lost := lost_of(action):
                 self._deps.teller.step(step, step.number, steps, undoing=False)
                 self._journal.write(Event.NOTE, step.id, lost=list(lost))
                 action.mend()
@@ -131,7 +61,7 @@ class Runner:
 
     def undo(self, to: int = 0) -> int:
         """Undo what was done after step number `to`, the last first: how many steps were undone."""
-        steps = list(_to_undo(self._plan, self._all(), to))
+        steps = list(to_undo(self._plan, self._all(), to))
         for step in steps:
             self._undo(step)
         return len(steps)
@@ -187,7 +117,7 @@ class Runner:
         while True:
             tree = self._deps.look()
             try:
-                _require_unmoved(self._plan, tree, done, stage, only)
+                require_expected(self._plan, tree, done, stage, only)
                 return tree
             except (StalePlanError, TopologyError):
                 if clock.monotonic_s() > end or not _someone_is_away(self._plan, tree):
@@ -224,47 +154,7 @@ class _Failing:
             self._journal.write(Event.FAILED, self._step.id, why=type(error).__name__)
 
 
-def _standing(plan: Plan, found: Mapping[str, Progressed]) -> list[Step]:
-    """The finished steps whose setting is to be in force now, and that no step which has begun is to change."""
-    last = standing(step for step in plan.steps if step.id in found)
-    return [step for step in last if found[step.id].stage is Stage.DONE]
-
-
-def _lost_of(action: Action) -> Sequence[str]:
-    """What was lost, as far as the server answers: else the steps to come will tell."""
-    with suppress(ServerError):
-        return action.lost()
-    return ()
-
-
-def _lost(plan: Plan, found: Mapping[str, Progressed], deps: Deps, tree: Tree) -> Iterator[Rehearsed]:
-    for step in _standing(plan, found):
-        action = deps.actions(step, tree, dict(found[step.id].recorded), _forget, undoing=False)
-        if lost := _lost_of(action):
-            said = f"{step.server}: lost since it was done, and to be set again: {'; '.join(lost)}"
-            yield Rehearsed(step, Stage.DONE, (said,))
-
-
-def _require_unmoved(plan: Plan, tree: Tree, done: int, stage: Stage, only: str = "") -> None:
-    """Raise where the tree is not what so many steps have made of it; a step that was begun may be done or not."""
-    if not only:
-        require_plain(tree)
-    require_unmoved(plan, tree, done, begun=stage in (Stage.BEGUN, Stage.UNDOING), only=only)
-
-
 def _someone_is_away(plan: Plan, tree: Tree) -> bool:
     seen = {server.address for server in plan.servers if server.version is not None}
     now = {server.address for server in tree if server.version is not None}
     return not seen <= now
-
-
-def _to_undo(plan: Plan, found: Mapping[str, Progressed], to: int) -> Iterator[Step]:
-    return (step for step in reversed(plan.steps) if step.number > to and step.id in found)
-
-
-def _stage(found: Mapping[str, Progressed], step: Step) -> Stage:
-    return found.get(step.id, Progressed()).stage
-
-
-def _forget(_: dict[str, Any]) -> None:
-    """A rehearsal writes nothing down."""

@@ -6,14 +6,16 @@ The journal may hold other plans' steps too, and other commands' entries: a run 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
 
 from understudy.migrate.journal import Entry, Event
+from understudy.migrate.lasting import standing
 from understudy.migrate.plan import Plan, encode
+from understudy.migrate.step import Step
 
 
 class Stage(StrEnum):
@@ -82,3 +84,14 @@ def done_so_far(plan: Plan, found: Mapping[str, Progressed]) -> int:
         if found.get(step.id, Progressed()).stage is not Stage.DONE:
             return number
     return len(plan.steps)
+
+
+def to_undo(plan: Plan, found: Mapping[str, Progressed], to: int) -> Iterator[Step]:
+    """The steps that were begun after step number `to`, the last first."""
+    return (step for step in reversed(plan.steps) if step.number > to and step.id in found)
+
+
+def standing_now(plan: Plan, found: Mapping[str, Progressed]) -> list[Step]:
+    """The finished steps whose setting is to be in force now, and that no step which has begun is to change."""
+    last = standing(step for step in plan.steps if step.id in found)
+    return [step for step in last if found[step.id].stage is Stage.DONE]

@@ -9,9 +9,10 @@ from msgspec import Struct
 
 from understudy.config import Migrate
 from understudy.migrate.build.action import Action, Base
-from understudy.migrate.build.attaching import Attach, Detach
+from understudy.migrate.build.attaching import Attach
 from understudy.migrate.build.catching_up import CatchUp
 from understudy.migrate.build.data import Accounts, Copy, DropAccounts, Upgrade, Wipe
+from understudy.migrate.build.detaching import Detach
 from understudy.migrate.build.moving import Move
 from understudy.migrate.build.progress import Progress
 from understudy.migrate.build.switching import ReadOnly, Retention, RetentionBack, Writable

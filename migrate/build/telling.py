@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from understudy.migrate.build.runner import Rehearsed
+from understudy.migrate.build.rehearsing import Rehearsed
 from understudy.migrate.build.state import Stage, digest
 from understudy.migrate.describe import duration
 from understudy.migrate.draw import before_and_after, structure

@@ -16,12 +16,14 @@ from understudy.config import Migrate, Settings
 from understudy.migrate.build import target
 from understudy.migrate.build.action import Action, Base, told, unseen
 from understudy.migrate.build.building import Teller
+from understudy.migrate.build.deps import Deps
 from understudy.migrate.build.inventory import user_schemas
 from understudy.migrate.build.mark import Mark
 from understudy.migrate.build.planning import save
 from understudy.migrate.build.progress import Progress
+from understudy.migrate.build.rehearsing import Rehearsed, rehearse
 from understudy.migrate.build.replication import channel
-from understudy.migrate.build.runner import Deps, Rehearsed, Runner, rehearse
+from understudy.migrate.build.runner import Runner
 from understudy.migrate.build.state import digest, is_under_way, progressed
 from understudy.migrate.build.taking import RealActions
 from understudy.migrate.build.world import World

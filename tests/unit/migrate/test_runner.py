@@ -12,7 +12,9 @@ import pytest
 from replicas import server, tree_of
 from understudy.errors import UnderstudyError
 from understudy.migrate import plan as plans
-from understudy.migrate.build.runner import Deps, Runner, rehearse, rehearse_undo
+from understudy.migrate.build.deps import Deps
+from understudy.migrate.build.rehearsing import rehearse, rehearse_undo
+from understudy.migrate.build.runner import Runner
 from understudy.migrate.build.state import Stage, digest, done_so_far, is_under_way, progressed
 from understudy.migrate.clock import SystemClock
 from understudy.migrate.facts import Server

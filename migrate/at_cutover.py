@@ -22,6 +22,7 @@ from msgspec import Struct
 from understudy.migrate.dialects import Dialect
 from understudy.migrate.goal import Goal, Wish, WishError
 from understudy.migrate.gtidmode import MODES, ONLINE, uses_gtid, way
+from understudy.migrate.lasting import forgets
 from understudy.migrate.sqltext import Statement
 from understudy.migrate.step import Kind, Step
 from understudy.migrate.topology import Tree
@@ -153,6 +154,9 @@ class _Leaving:
             modes = way(mode, "ON") if mode in MODES else ("ON",)
             back = way("ON", mode) if mode in MODES else ("ON_PERMISSIVE",)
             reason = f"from here on each transaction has a GTID; it is {mode or 'ON_PERMISSIVE'} since it was built"
+            if (version := self.tree.servers[name].version) and forgets(version):
+                reason += "; it forgets that at a restart, so gtid_mode = ON and enforce_gtid_consistency = ON belong"
+                reason += " into its configuration too"
             undo = f"gtid_mode is {back[-1] if back else 'ON'} again"
             needs = "no anonymous transaction is left anywhere"
             sql, undo_sql = (

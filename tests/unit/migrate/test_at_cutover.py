@@ -89,6 +89,14 @@ def test_a_mode_that_the_servers_have_not_reached_yet_is_reached_step_by_step() 
     assert one(plan, Act.GTID_ON).undo_sql[-1].endswith("'OFF'")
 
 
+def test_a_server_that_forgets_its_mode_at_a_restart_has_it_in_its_configuration_too() -> None:
+    facts = {name: {"version": Version.parse("5.7.44"), "gtid_mode": "OFF"} for name in ("new", "n1", "try")}
+    on = one(plan_of(facts), Act.GTID_ON)
+    assert on.sql == ("SET GLOBAL gtid_mode = 'ON'",)
+    assert "belong into its configuration too" in on.reason
+    assert "configuration" not in one(plan_of(ALL_NEW), Act.GTID_ON).reason
+
+
 def test_servers_that_can_not_change_their_mode_while_they_run_are_refused() -> None:
     facts = {name: {"version": Version.parse("5.6.51"), "gtid_mode": "OFF"} for name in ("new", "n1", "try")}
     with pytest.raises(WishError, match=r"gtid_at_cutover: new:3306 is MySQL 5\.6\.51, which turns GTID on only") as no:

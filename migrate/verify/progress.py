@@ -44,8 +44,8 @@ def what(run: Run) -> str:
     tally, lag = run.tally, run.guard.lag_s
     parts = [f"held: {run.guard.why}"] if run.guard.why else []
     parts += [f"{short(tally.rows)} rows", f"{len(run.pairs):,} tables"]
-    if run.turns.share < 1:
-        parts.append(f"reads {run.turns.share:.0%} of the time, for the source's sake")
+    if run.share.share < 1:
+        parts.append(f"reads {run.share.share:.0%} of the time, for the source's sake")
     if lag is None or lag:
         parts.append(f"lag {'?' if lag is None else f'{lag:g} s'}")
     if run.rechecker and run.rechecker.pending:

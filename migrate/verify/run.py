@@ -28,7 +28,7 @@ from understudy.migrate.verify.sessions import Sides, retried
 from understudy.migrate.verify.state import State
 from understudy.migrate.verify.tables import Matched, match
 from understudy.migrate.verify.working import Tally, Worker
-from understudy.migrate.verify.yielding import Turns
+from understudy.migrate.verify.yielding import Share, Turns
 
 ROUNDS = 3
 T = TypeVar("T")
@@ -47,7 +47,7 @@ class Run:
         self.ending = threading.Event()
         self.tally = Tally()
         self.guard = Guard(servers, old, replicas, (settings.max_lag_s, settings.max_running, settings.stalled_s))
-        self.turns = Turns(servers, old, settings.max_slowdown, clock, self.ending)
+        self.share = Share(settings.max_slowdown)
         self.rechecker: Rechecker | None = None
         self.pairs: tuple[Pair, ...] = ()
         self.matched = Matched((), (), ())
@@ -66,7 +66,6 @@ class Run:
             moments = stack.enter_context(closing(self._moments()))
             self._identify(sides)
             stack.enter_context(self.guard)
-            stack.enter_context(self.turns)
             try:
                 since = self._caught_up(moments)
                 self._begin(restart, since)
@@ -183,13 +182,15 @@ class Run:
             sides(), stack.enter_context(closing(self._moments())), self._state, self._clock,
             settings.looks, settings.max_keys, settings.lock_rows,
         )  # fmt: skip
+        turns = Turns(self._servers, self._old, self.share, self._clock, self.ending)
         workers = [
             Worker(
-                sides(), schedule, rechecker, self.guard, self.turns, self._state, self.tally, self._clock, self.ending,
+                sides(), schedule, rechecker, self.guard, turns, self._state, self.tally, self._clock, self.ending,
                 settings.chunk_ms / 1000, settings.max_keys * ENOUGH,
             )
             for _ in range(settings.workers)
         ]  # fmt: skip
+        stack.enter_context(turns)  # all sessions are open by now
         looking = threading.Thread(
             target=guarded, args=(lambda: rechecker.run(self.ending.is_set),), name="verify-again"
         )

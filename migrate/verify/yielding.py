@@ -19,7 +19,7 @@ from understudy.migrate.rows import number
 
 QUIET = 20.0  # statements a second
 READ_S, LONGEST_READ_S = 0.5, 16.0  # at a stretch; the longer, the longer it has done no harm
-REST_S = 0.4
+REST_S = 0.3
 LEAST = 0.02  # of the time is read, however busy the server is, or verify would never end
 AIM = 0.8  # of what others may lose: a change is seen a stretch of reading late
 WEIGHT = 0.3  # of the last measurement: others' work has ups and downs of its own
@@ -36,6 +36,11 @@ class Share:
         self.read_s = READ_S
 
     @property
+    def is_needed(self) -> bool:
+        """Whether there is anything that others may not lose."""
+        return self._most < AIM
+
+    @property
     def share(self) -> float:
         """Of the time, 1.0 where nobody suffers."""
         fall = self._fall or 0.0
@@ -47,17 +52,16 @@ class Share:
 
     def saw(self, beside: float | None, alone: float) -> None:
         """Others had so many statements a second while verify read, and then, while it rested; None before it reads."""
-        usual = alone if self._alone is None else (self._alone + alone) / 2
+        usual = alone if self._alone is None else min(self._alone, alone)  # a burst before or after is not usual
         self._alone = alone
-        if beside is not None:
-            fall = 1 - beside / usual if usual >= QUIET else 0.0
-            self._fall = fall if self._fall is None else WEIGHT * fall + (1 - WEIGHT) * self._fall
-        if self.share < 1.0 or beside is None:
-            self.read_s = READ_S
-        else:
-            self.read_s = min(LONGEST_READ_S, self.read_s * 2)
         if usual < QUIET:
-            self.read_s = LONGEST_READ_S
+            self._fall, self.read_s = 0.0, LONGEST_READ_S
+            return
+        if beside is not None:
+            fall = 1 - beside / usual
+            self._fall = fall if self._fall is None else WEIGHT * fall + (1 - WEIGHT) * self._fall
+        is_harmless = beside is not None and self.share == 1.0
+        self.read_s = min(LONGEST_READ_S, self.read_s * 2) if is_harmless else READ_S
 
 
 class _Mark(NamedTuple):
@@ -72,24 +76,21 @@ class _Mark(NamedTuple):
 
 
 class Turns:
-    """When workers may read. A context manager: a thread takes the measurements inside."""
+    """When workers may read. A context manager: a thread takes the measurements inside.
 
-    def __init__(self, servers: Servers, old: str, most: float, clock: Clock, ending: threading.Event) -> None:
+    Nobody but the workers may ask the old side much meanwhile: it would be taken for others' statements.
+    """
+
+    def __init__(self, servers: Servers, old: str, share: Share, clock: Clock, ending: threading.Event) -> None:
         self._servers, self._old, self._clock, self._ending = servers, old, clock, ending
-        self._share = Share(most)
+        self._share = share
         self._session: Database | None = None
         self._open, self._end = threading.Event(), threading.Event()
         self._changed = threading.Condition()
         self._inside = self._own = 0
         self._thread = threading.Thread(target=self._run, name="verify-turns", daemon=True)
-        self._measures = most < 1.0
-        if not self._measures:
+        if not share.is_needed:
             self._open.set()
-
-    @property
-    def share(self) -> float:
-        """How much of the time is read."""
-        return self._share.share
 
     @property
     def is_open(self) -> bool:
@@ -113,14 +114,14 @@ class Turns:
                 self._changed.notify_all()
 
     def __enter__(self) -> Turns:
-        if self._measures:
+        if self._share.is_needed:
             self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._end.set()
         self._open.set()
-        if self._measures:
+        if self._share.is_needed:
             self._thread.join()
         self._forget()
 
@@ -135,9 +136,8 @@ class Turns:
 
     def _rest(self, begun: _Mark | None, ended: _Mark | None) -> None:
         """After reading from `begun` to `ended`; not at all where that couldn't be measured."""
-        if ended is None:
+        if ended is None or self._end.wait(self._share.rest_s(ended.at_s - begun.at_s if begun else 0.0)):
             return
-        self._end.wait(self._share.rest_s(ended.at_s - begun.at_s if begun else 0.0))
         if now := self._mark():
             self._share.saw(begun.rate(ended) if begun else None, ended.rate(now))
 

@@ -31,7 +31,7 @@ from understudy.migrate.mysql import MySql, Session
 from understudy.migrate.sqltext import identifier
 from understudy.migrate.verify.options import Outcome, Result
 from understudy.migrate.verify.running import Asked, outcomes
-from understudy.migrate.verify.yielding import Turns
+from understudy.migrate.verify.yielding import Share, Turns
 from understudy.migrate.words import Word
 
 pytestmark = pytest.mark.integration
@@ -357,7 +357,7 @@ def test_it_rests_for_others_who_get_less_done_beside_it_and_takes_none_of_its_o
     """The others are a model of users on a full server: while verify reads, they get nothing done."""
     stage = stages["mariadb"]
     ending, users = threading.Event(), threading.Event()
-    servers = MySql(FromSettings(load(stage.operator().file).migrate))
+    servers, share = MySql(FromSettings(load(stage.operator().file).migrate)), Share(0.1)
 
     def others() -> None:
         with stage.old.sql() as session:
@@ -367,7 +367,7 @@ def test_it_rests_for_others_who_get_less_done_beside_it_and_takes_none_of_its_o
                 else:
                     ending.wait(0.002)
 
-    with stage.old.sql() as session, Turns(servers, stage.old.address, 0.1, SystemClock(), ending) as turns:
+    with stage.old.sql() as session, Turns(servers, stage.old.address, share, SystemClock(), ending) as turns:
         reading = threading.Thread(target=others)
         reading.start()
         try:
@@ -375,9 +375,9 @@ def test_it_rests_for_others_who_get_less_done_beside_it_and_takes_none_of_its_o
                 with turns.turn(lambda: session.asked):
                     for _ in range(own):
                         session.value("SELECT 1")
-            assert turns.share == 1.0
+            assert share.share == 1.0
             users.set()
-            wait_until(lambda: worked(turns, session) and turns.share < 0.2, 60, "it leaves them their time")
+            wait_until(lambda: worked(turns, session) and share.share < 0.2, 60, "it leaves them their time")
         finally:
             ending.set()
             reading.join()

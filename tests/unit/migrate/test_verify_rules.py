@@ -304,7 +304,7 @@ def test_progress_keeps_to_80_columns_and_says_first_what_holds_it() -> None:
         tally=tally,
         guard=guard,
         rechecker=None,
-        turns=SimpleNamespace(share=0.25),
+        share=SimpleNamespace(share=0.25),
     )
     progress.follow(cast(Run, run), Looked(2), Console(file=out, width=80, force_terminal=True, color_system=None))
     lines = re.sub(r"\x1b\[[0-9?;]*[A-Za-z]", "", out.getvalue()).replace("\r", "\n").split("\n")

@@ -36,7 +36,9 @@ def test_users_lose_no_more_than_they_may(falls: float, rate: float) -> None:
     read, lost = lived(share, lambda: rate, falls, 200)
     assert lost <= MOST * 1.001
     if falls > MOST:
-        assert read >= min(AIM * MOST / falls, READ_S / (READ_S + REST_S)) * 0.99, "nor is more time lost than that takes"
+        assert read >= min(AIM * MOST / falls, READ_S / (READ_S + REST_S)) * 0.99, (
+            "nor is more time lost than that takes"
+        )
 
 
 @pytest.mark.parametrize("falls", [0.0, 0.05, 0.5])

@@ -18,7 +18,9 @@ from understudy.migrate.ports import Clock, Database, Servers
 from understudy.migrate.rows import number
 
 QUIET = 20.0  # statements a second
-READ_S, LONGEST_READ_S = 0.5, 16.0  # at a stretch; the longer, the longer it has done no harm
+READ_S, LONGEST_READ_S = 0.5, 4.0  # at a stretch; the longer, the longer it has done no harm
+UNWATCHED_S = 16.0  # at a stretch where nobody is there; whoever comes ends it
+LOOK_S = 0.5
 REST_S = 0.3
 LEAST = 0.02  # of the time is read, however busy the server is, or verify would never end
 AIM = 0.8  # of what others may lose: a change is seen a stretch of reading late
@@ -52,16 +54,27 @@ class Share:
 
     def saw(self, beside: float | None, alone: float) -> None:
         """Others had so many statements a second while verify read, and then, while it rested; None before it reads."""
+        if self._alone is not None and self.is_quiet(self._alone) and not self.is_quiet(alone):
+            self.surprised()
+            beside = None
         usual = alone if self._alone is None else min(self._alone, alone)  # a burst before or after is not usual
         self._alone = alone
-        if usual < QUIET:
-            self._fall, self.read_s = 0.0, LONGEST_READ_S
+        if self.is_quiet(usual):
+            self._fall, self.read_s = 0.0, UNWATCHED_S
             return
         if beside is not None:
             fall = 1 - beside / usual
             self._fall = fall if self._fall is None else WEIGHT * fall + (1 - WEIGHT) * self._fall
         is_harmless = beside is not None and self.share == 1.0
         self.read_s = min(LONGEST_READ_S, self.read_s * 2) if is_harmless else READ_S
+
+    def is_quiet(self, rate: float) -> bool:
+        """Whether so many statements a second are nobody."""
+        return rate < QUIET
+
+    def surprised(self) -> None:
+        """Somebody came: what was measured before says nothing any more."""
+        self._alone, self._fall, self.read_s = None, None, READ_S
 
 
 class _Mark(NamedTuple):
@@ -87,7 +100,8 @@ class Turns:
         self._session: Database | None = None
         self._open, self._end = threading.Event(), threading.Event()
         self._changed = threading.Condition()
-        self._inside = self._own = 0
+        self._inside: dict[object, Callable[[], int]] = {}  # what each has asked in its turn so far
+        self._own = 0
         self._thread = threading.Thread(target=self._run, name="verify-turns", daemon=True)
         if not share.is_needed:
             self._open.set()
@@ -102,15 +116,14 @@ class Turns:
         """Read inside, once it is time to; `asked` is how many statements the reader has sent to the old side."""
         while not self._open.wait(REST_S) and not self._ending.is_set():
             pass
+        before, me = asked(), object()
         with self._changed:
-            self._inside += 1
-        before = asked()
+            self._inside[me] = lambda: asked() - before
         try:
             yield
         finally:
             with self._changed:
-                self._inside -= 1
-                self._own += asked() - before
+                self._own += self._inside.pop(me)()
                 self._changed.notify_all()
 
     def __enter__(self) -> Turns:
@@ -130,9 +143,21 @@ class Turns:
         while not self._end.is_set():
             begun = self._mark()
             self._open.set()
-            self._end.wait(self._share.read_s)
+            begun = self._read_from(begun)
             self._open.clear()
             self._rest(begun, self._mark() if self._is_idle() else None)
+
+    def _read_from(self, begun: _Mark | None) -> _Mark | None:
+        """Let it be read, until somebody comes where nobody was: since when what is measured counts."""
+        end_s = self._clock.monotonic_s() + self._share.read_s
+        while (left_s := end_s - self._clock.monotonic_s()) > 0 and not self._end.wait(min(LOOK_S, left_s)):
+            if self._share.read_s < UNWATCHED_S:
+                continue
+            before, begun = begun, self._mark()
+            if before and begun and not self._share.is_quiet(before.rate(begun)):
+                self._share.surprised()
+                return before
+        return begun
 
     def _rest(self, begun: _Mark | None, ended: _Mark | None) -> None:
         """After reading from `begun` to `ended`; not at all where that couldn't be measured."""
@@ -152,7 +177,9 @@ class Turns:
         except ServerError:
             self._forget()
             return None
-        return _Mark(self._clock.monotonic_s(), number(said["Value"]) - self._own if said else 0)
+        with self._changed:
+            own = self._own + sum(asked() for asked in self._inside.values())
+        return _Mark(self._clock.monotonic_s(), number(said["Value"]) - own if said else 0)
 
     def _forget(self) -> None:
         if self._session is not None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.migrate.verify.yielding import AIM, LEAST, LONGEST_READ_S, QUIET, READ_S, REST_S, Share
+from understudy.migrate.verify.yielding import AIM, LEAST, LONGEST_READ_S, QUIET, READ_S, REST_S, UNWATCHED_S, Share
 
 MOST = 0.1
 CHUNK_S = 0.5
@@ -53,8 +53,10 @@ def test_where_rates_have_ups_and_downs_of_their_own_it_holds_on_average(falls: 
 def test_nobody_there_is_nobody_to_rest_for_and_whoever_comes_is_seen() -> None:
     share = Share(MOST)
     assert lived(share, lambda: QUIET / 2, 0.9, 50)[0] > 0.97
-    for _ in range(3):
-        share.saw(100.0, 1000.0)
+    assert share.read_s == UNWATCHED_S
+    share.saw(0.0, 1000.0)
+    assert share.read_s == READ_S, "it looks again soon"
+    share.saw(100.0, 1000.0)
     assert share.share < 0.2
 
 

@@ -63,14 +63,14 @@ def measure(pair: Pair, contenders: Sequence[Contender], seconds: float, rounds:
 
 
 def rows(found: Sequence[Loaded], ours: str, peer: str) -> list[Row]:
-    """How far the throughput falls, in percent, and what users wait; our own may fall by a tenth at the fixed rate."""
+    """How far the throughput falls, in percent, and what users wait; beside our own it may fall by a tenth."""
     made = []
     for load in (AT_RATE, CLOSED):
         alone = _of(found, load, ALONE)
         for subject in (ours, peer):
             beside = _of(found, load, subject)
             single = [_fall(one, other) for one, other in zip(alone, beside, strict=True)]
-            most = MOST_PERCENT if (load, subject) == (AT_RATE, ours) else None
+            most = MOST_PERCENT if subject == ours else None
             wrong = [one.wrong for one in found if one.load == load and one.subject == subject and one.wrong]
             made.append(
                 Row(

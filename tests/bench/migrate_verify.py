@@ -8,7 +8,7 @@ versions are those that pt-table-checksum works on: MariaDB 10.11, of the same D
 first round, which isn't counted, has one byte changed on the replica: each has to find it, and to have read every row.
 
 Source, replica, contender and load share this machine's cores, so what a contender takes, the source lacks: with a load
-that takes as much as it can get, a fall is bound to show. What counts is the load at a fixed rate (falls.py).
+that takes as much as it can get, a fall shows whatever else works there (falls.py).
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hurried import Hurried
 from integration.operating import Quiet
 from integration.trees import NEW, OLD, ROOT, Node, Running, settled, tree
 from support import wait_until
@@ -55,19 +56,6 @@ def four(request: pytest.FixtureRequest) -> Iterator[dict[str, Running]]:
                 session.execute(session.dialect.sql(Word.START))
             settled(servers[name])
         yield servers
-
-
-class Hurried(SystemClock):
-    """Time that passes while nobody waits for it."""
-
-    def __init__(self) -> None:
-        self._slept_s = 0.0
-
-    def monotonic_s(self) -> float:
-        return super().monotonic_s() + self._slept_s
-
-    def sleep(self, seconds: float) -> None:
-        self._slept_s += seconds
 
 
 def world(servers: Mapping[str, Running], recorded: dict[str, Any] | None = None, clock: Clock | None = None) -> World:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from hurried import Hurried
 from replicas import server, tree_of
 from understudy.errors import UnderstudyError
 from understudy.migrate import plan as plans
@@ -31,19 +32,6 @@ OLD = {"old": "", "old-1": "old", "old-2": "old"}
 
 class Crash(BaseException):
     """The process is gone: nothing after it runs."""
-
-
-class Quick(SystemClock):
-    """Time that passes while nobody waits for it."""
-
-    def __init__(self) -> None:
-        self._slept_s = 0.0
-
-    def monotonic_s(self) -> float:
-        return super().monotonic_s() + self._slept_s
-
-    def sleep(self, seconds: float) -> None:
-        self._slept_s += seconds
 
 
 class Site:
@@ -69,7 +57,7 @@ class Site:
                 raise Crash
 
     def deps(self) -> Deps:
-        return Deps(self.look, self.action, Quick(), self)
+        return Deps(self.look, self.action, Hurried(), self)
 
     def look(self) -> Tree:
         return self.tree

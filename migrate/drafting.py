@@ -123,6 +123,7 @@ def notes(tree: Tree, goal: Goal, limits: Limits, steps: tuple[Step, ...], data_
     built = {step.server for step in steps if step.kind is Kind.ATTACH}
     need = goal.layout.need
     yield f"{goal.new_source} goes under {goal.under}: {goal.why_there}."
+    yield from _of_its_own(tree, goal.under)
     if need.feeders:
         feeders = " and ".join(goal.layout.feeders)
         only = "only feeds" if need.feeders == 1 else "only feed"
@@ -135,3 +136,17 @@ def notes(tree: Tree, goal: Goal, limits: Limits, steps: tuple[Step, ...], data_
         yield f"Lag now: {'; '.join(map(str, lags))}."
     if data_bytes is None and built:
         yield "How much data there is was not said: the durations hold for anything from 1 to 256 GiB."
+
+
+def _of_its_own(tree: Tree, under: str) -> Iterator[str]:
+    """How a replica that feeds the new tree may differ from its source, now or always."""
+    if not (source := tree.source(under)):
+        return
+    server = tree.servers[under]
+    if not server.read_only:
+        yield (
+            f"{under} is not read-only: what is written there by itself, and not on {source}, comes to the new servers"
+            " too. Make it read-only first, or name another in [migrate.target] under."
+        )
+    if delay_s := max((channel.delay_s for channel in server.channels), default=0):
+        yield f"{under} applies changes {delay_s} s late on purpose, so the new servers are as late: end that first."

@@ -17,10 +17,19 @@ def cannot_feed(server: Server, is_root: bool = False) -> str:
     return ""
 
 
+def partial(tree: Tree, name: str) -> str:
+    """Why a server does not have all that its root has: it, or one above it, filters; empty where none does."""
+    for one in (name, *tree.shape.above(name)):
+        filters = [words for channel in tree.servers[one].channels for words in channel.filters]
+        if filters and tree.source(one):
+            return f"{'it' if one == name else f'{one} above it'} filters replication ({'; '.join(filters)})"
+    return ""
+
+
 def may_follow(tree: Tree, name: str, under: str) -> bool:
-    """Whether one server of a tree can replicate from another: it is seen, logs what it applies, and is not newer."""
+    """Whether one server of a tree can replicate from another: it is seen, logs all that is applied, is not newer."""
     server, above = tree.servers[name], tree.servers.get(under)
-    if above is None or cannot_feed(above, is_root=not tree.source(under)):
+    if above is None or cannot_feed(above, is_root=not tree.source(under)) or partial(tree, under):
         return False
     if server.version is None or above.version is None or server.version.flavour is not above.version.flavour:
         return False

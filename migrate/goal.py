@@ -9,7 +9,7 @@ from msgspec import Struct
 from understudy.config import Migrate
 from understudy.errors import UnderstudyError
 from understudy.migrate.facts import Server
-from understudy.migrate.feeding import cannot_feed, may_follow
+from understudy.migrate.feeding import cannot_feed, may_follow, partial
 from understudy.migrate.layout import ImpossibleError, Layout, lay
 from understudy.migrate.limits import Limits, Rule, may_feed, shape_violations
 from understudy.migrate.shape import Shape
@@ -123,6 +123,9 @@ class _Choice:
         if self.root not in shape.above(name):
             hint = "reset its replication, or name another server"
             raise WishError(f"{name} is named as new, and follows a server of another tree", hint)
+        if name == self.new and (reason := partial(self.tree, name)):
+            hint = "take the filters away, empty it and reset its replication, and plan again"
+            raise WishError(f"{name} is named as new, and lacks what was filtered out: {reason}", hint)
 
     def _version(self, name: str) -> Version | None:
         server = self.tree.servers.get(name)
@@ -150,13 +153,18 @@ class _Choice:
         if self.root in fit:
             yield self.root, "no old replica can take it with what shall be beneath it, so the old source itself has to"
 
-    def _fitness(self, name: str) -> tuple[bool, bool, int, float, int, str]:
-        """With room, with its retention set, with few replicas, with little lag, high in the tree."""
+    def _fitness(self, name: str) -> tuple[bool, bool, bool, bool, int, float, int, str]:
+        """Undelayed, read-only, with room, with its retention set, with few replicas and little lag, high in the tree.
+
+        The first two are about what the new servers will hold, and when; the others about what it costs.
+        """
         server, load = self.tree.servers[name], len(self.tree.shape.children(name))
+        delayed, writable = any(channel.delay_s for channel in server.channels), not server.read_only
         most = self.limits.replicas_per_source
         lag = max((channel.lag_s or 0.0 for channel in server.channels), default=0.0)
         full = most is not None and load >= most
-        return full, not may_feed(server, self.limits), load, lag, self.tree.shape.level(name), name
+        short = not may_feed(server, self.limits)
+        return delayed, writable, full, short, load, lag, self.tree.shape.level(name), name
 
     def _unfit(self, name: str) -> str:
         """Why a server can't feed the new source; empty where it can."""
@@ -166,6 +174,8 @@ class _Choice:
         if any(other in self.newcomers for other in self.tree.shape.above(name)):
             return "it follows a server that is named as new"
         if reason := cannot_feed(server, is_root=name == self.root):
+            return reason
+        if reason := partial(self.tree, name):
             return reason
         if any(channel.error or not (channel.receiving and channel.applying) for channel in server.channels):
             return "its own replication is not running"

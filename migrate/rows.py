@@ -28,6 +28,7 @@ FILTERS = (
     "replicate_ignore_domain_ids",
     "replicate_ignore_server_ids",
 )
+OF_RDS = ("mysql.rds_", "mysql.plugin", "innodb_memcache.")  # RDS has its replicas ignore these, and no data is there
 STOPPED_WITH_ANOTHER = 3030  # ER_REPLICA_WORKER_STOPPED_PREVIOUS_THD_ERROR: not the worker to ask for the reason
 DUMPS = ("Binlog Dump", "Binlog Dump GTID")  # the processlist's names for a connection that a replica reads from
 
@@ -103,7 +104,7 @@ def channel(row: Row) -> Channel:
         error=redact.error_text(error),  # it quotes statements, such as a GRANT with its password
         error_number=error_number,
         delay_s=number(row.get("sql_delay")),
-        filters=tuple(f"{name}={text(row[name])}" for name in FILTERS if text(row.get(name))),
+        filters=tuple(f"{name}={found}" for name in FILTERS if (found := _filter(row, name))),
         auto_position=text(row.get("auto_position")) == "1"
         or text(row.get("using_gtid")) in ("Slave_Pos", "Current_Pos"),
         uses_tls=text(row.get("source_ssl_allowed")) == "Yes",
@@ -112,6 +113,13 @@ def channel(row: Row) -> Channel:
         source_id=number(row.get("source_server_id")),
         source_uuid=text(row.get("source_uuid")),
     )
+
+
+def _filter(row: Row, name: str) -> str:
+    found = text(row.get(name))
+    if name != "replicate_ignore_table":
+        return found
+    return ",".join(table for table in found.split(",") if not table.strip().startswith(OF_RDS))
 
 
 def explained(channels: Iterable[Channel], workers: Iterable[Row]) -> tuple[Channel, ...]:

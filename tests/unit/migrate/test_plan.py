@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,8 @@ from understudy.migrate.step import Kind, apply, reverse
 from understudy.migrate.topology import Tree, grow
 
 OLD = {"old": "", "old-1": "old", "old-2": "old"}
+FILTERED: dict[str, Any] = {"channel": {"filters": ("replicate_do_db=shop",)}}
+WRITABLE: dict[str, Any] = {"read_only": False}
 
 
 def make(
@@ -85,11 +88,61 @@ def test_the_least_loaded_old_replica_is_chosen() -> None:
         ({"old-1": {"unreachable": "down"}}, "old-2"),
         ({"old-1": {"channel": {"applying": False}}}, "old-2"),
         ({"old-1": {"log_bin": False}, "old-2": {"log_bin": False}}, "old"),
+        ({"old-1": FILTERED}, "old-2"),
+        ({"old-1": FILTERED, "old-2": FILTERED}, "old"),
+        ({"old-1": FILTERED, "old-2": WRITABLE | {"channel": {"delay_s": 60}}}, "old-2"),
+        ({"old-1": WRITABLE}, "old-2"),
+        ({"old-1": WRITABLE, "old-2": {"backup_retention_days": 0, "channel": {"lag_s": 30.0}}}, "old-2"),
+        ({"old-1": {"channel": {"delay_s": 60}}}, "old-2"),
+        ({"old-1": {"channel": {"delay_s": 60}}, "old-2": WRITABLE}, "old-2"),
+        ({"old-1": WRITABLE, "old-2": WRITABLE}, "old-1"),
         ({}, "old-1"),
     ],
 )
 def test_what_can_not_feed_well_is_not_chosen(facts: dict[str, Any], chosen: str) -> None:
     assert make(OLD, facts=facts).under == at(chosen)
+
+
+@pytest.mark.parametrize(
+    ("under", "reason"),
+    [
+        ("old-1", "it filters replication (replicate_do_db=shop)"),
+        ("x", "old-1:3306 above it filters replication (replicate_do_db=shop)"),
+    ],
+)
+def test_a_replica_that_lacks_what_is_filtered_out_is_refused_by_reason(under: str, reason: str) -> None:
+    with pytest.raises(WishError, match=f"new:3306 can't be put under {at(under)}: {re.escape(reason)}"):
+        make(OLD | {"x": "old-1"}, facts={"old-1": FILTERED}, under=at(under))
+
+
+@pytest.mark.parametrize("filtered", ["new", "old-1"])
+def test_a_new_source_that_was_fed_through_a_filter_is_refused(filtered: str) -> None:
+    facts: dict[str, dict[str, Any]] = {"new": {"version": NEW}}
+    facts[filtered] = facts.get(filtered, {}) | FILTERED
+    with pytest.raises(WishError, match=r"lacks what was filtered out: .*replicate_do_db=shop"):
+        make(OLD | {"new": "old-1"}, facts=facts)
+
+
+def test_nothing_is_moved_beneath_a_filter() -> None:
+    limits, sources = Limits("two", 2, 3), OLD | {"x": "old-1", "y": "old-1", "z": "old-2"}
+    plan = make(sources, limits, facts={"old-2": FILTERED}, under="old-1:3306", new_replicas=["n1:3306"])
+    assert told(plan)[0] == "move x from old-1 to y"
+
+
+@pytest.mark.parametrize(
+    ("facts", "under", "told"),
+    [
+        (WRITABLE, "old-1:3306", ["old-1:3306 is not read-only"]),
+        ({"channel": {"delay_s": 60}}, "old-1:3306", ["old-1:3306 applies changes 60 s late on purpose"]),
+        ({}, "old-1:3306", []),
+        ({}, "old:3306", []),
+    ],
+)
+def test_what_a_server_may_hold_of_its_own_is_noted(facts: dict[str, Any], under: str, told: list[str]) -> None:
+    notes = make(OLD, facts={"old-1": facts}, under=under).notes
+    assert [words for note in notes for words in told if words in note] == told
+    if not told:
+        assert not [note for note in notes if "read-only" in note or "on purpose" in note]
 
 
 def test_a_replica_is_moved_away_where_the_only_place_is_full() -> None:

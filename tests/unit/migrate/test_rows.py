@@ -36,6 +36,20 @@ def test_mariadbs_gtid_is_auto_position_too(said: str, auto: bool) -> None:
     assert [(one.auto_position, one.name) for one in rows.channels([row])] == [(auto, "x")]
 
 
+@pytest.mark.parametrize(
+    ("ignored", "left"),
+    [
+        ("mysql.rds_sysinfo,mysql.rds_history,mysql.rds_replication_status", ()),
+        ("mysql.plugin,mysql.rds_monitor,innodb_memcache.cache_policies", ()),
+        ("mysql.rds_history,shop.orders", ("replicate_ignore_table=shop.orders",)),
+        ("mysql.user", ("replicate_ignore_table=mysql.user",)),
+    ],
+)
+def test_what_rds_itself_has_replicas_ignore_is_no_filter(ignored: str, left: tuple[str, ...]) -> None:
+    row = {**OLD, "Replicate_Do_DB": "", "Replicate_Ignore_Table": ignored}
+    assert rows.channels([row])[0].filters == left
+
+
 def test_a_channel_that_was_reset_is_none() -> None:
     assert rows.channels([{**OLD, "Master_Host": ""}]) == ()
 

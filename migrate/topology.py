@@ -24,6 +24,10 @@ class UnknownServerError(TopologyError):
     """No server of the tree goes by this address."""
 
 
+class UnseenError(TopologyError):
+    """A server that has to be reached was not."""
+
+
 class Role(StrEnum):
     """What a server is in its tree."""
 
@@ -61,6 +65,13 @@ class Tree(Struct, frozen=True, dict=True):
         near = difflib.get_close_matches(address, self.servers, 1)
         hint = f"did you mean {near[0]}?" if near else "`understudy migrate status` shows the servers that were found"
         raise UnknownServerError(f"{address}: no server of the tree goes by this address", hint)
+
+    def seen(self, address: str) -> Server:
+        """The same, reached. Raises UnseenError with the reason that discovery had, and what to do about it."""
+        server = self[address]
+        if server.unreachable:
+            raise UnseenError(f"{server.address}: {server.unreachable}", server.hint)
+        return server
 
     def __contains__(self, address: str) -> bool:
         try:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from understudy.config import Settings
 from understudy.configfile import load
-from understudy.errors import UnderstudyError
 from understudy.migrate.build.state import digest, done_so_far, is_under_way, progressed
 from understudy.migrate.commanding import see, settings_of
 from understudy.migrate.faults import ServerError
@@ -37,7 +36,7 @@ def make_and_save(config: Path, out: Path | None) -> tuple[Plan, Path]:
     path = out or default_place(settings)
     _require_free(path, settings)
     wish, tree = Wish.of(wanted), see(wanted)
-    _require_seen(tree, wanted.source)
+    tree.seen(wanted.source)
     plan = make(tree, wish, limits_of(wanted.limits), _data_bytes(settings, tree, wish))
     save(plan, path)
     return plan, path
@@ -51,12 +50,6 @@ def open_plan(config: Path, path: Path | None) -> tuple[Plan, Path]:
     except OSError as error:
         raise PlanError(f"{place_}: no plan there: {error.strerror}", "`understudy migrate plan` makes one") from None
     return decode(content, str(place_)), place_
-
-
-def _require_seen(tree: Tree, source: str) -> None:
-    why = next((server.unreachable for server in tree if server.address == source), "")
-    if why:
-        raise UnderstudyError(f"{source}: {why}", "a plan is made of what is seen: let the source be reached")
 
 
 def _require_free(path: Path, settings: Settings) -> None:

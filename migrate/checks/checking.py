@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from understudy.config import Check, Migrate
-from understudy.errors import UnderstudyError
+from understudy.configfile import load
 from understudy.migrate.checks import shell, show, targets, waivers
 from understudy.migrate.checks.case import Case, Wishes
 from understudy.migrate.checks.collect import case, collect
+from understudy.migrate.checks.collect_left import evidence
 from understudy.migrate.checks.examine import chosen, examine, exit_code, ordered
 from understudy.migrate.checks.finding import Finding, Rule
 from understudy.migrate.checks.rules import RULES
@@ -37,6 +38,7 @@ def run(config: Path, target_version: str, wanted: Sequence[str], *, with_shell:
     rules = chosen(RULES, wanted)
     with _progress() as tell:
         made = facts(settings, target_version, tell)
+        made = msgspec.structs.replace(made, evidence=evidence(load(config).state, SystemClock()))
         found = examine(made, rules)
         if with_shell and not wanted:
             found += _of_shell(settings, made, tell)
@@ -64,9 +66,7 @@ def facts(settings: Migrate, target_version: str, tell: Tell) -> Case:
     """See the tree and collect what rules look at. Raises UnderstudyError where the old source can't be seen."""
     tell("looking for the servers of the tree")
     tree = see(settings)
-    start = tree[settings.source]
-    if start.unreachable:
-        raise UnderstudyError(f"{settings.source}: {start.unreachable}", "nothing can be checked without it")
+    start = tree.seen(settings.source)
     old = _old_source(tree, start.address)
     version = tree.servers[old].version
     assert version is not None

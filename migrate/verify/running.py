@@ -64,17 +64,17 @@ def pairs(settings: Settings, asked: Asked) -> list[tuple[str, str]]:
 
 def _tree(settings: Settings, asked: Asked) -> Tree:
     starts = dict.fromkeys(address for pair in pairs(settings, asked) for address in pair)
-    return grow(discover(MySql(FromSettings(settings.migrate)), list(starts), settings.migrate.aliases))
+    logins = FromSettings(settings.migrate)
+    for address in starts:
+        logins.of(address)  # a password file that is not there is a wrong setting, no unreachable server
+    return grow(discover(MySql(logins), list(starts), settings.migrate.aliases))
 
 
 def _compared(
     settings: Settings, asked: Asked, console: Console, servers: MySql, tree: Tree, state: State, sides: tuple[str, str]
 ) -> Outcome:
     clock = SystemClock()
-    old, new = (tree[address] for address in sides)
-    for server in (old, new):
-        if server.unreachable:
-            raise UnderstudyError(f"{server.address}: {server.unreachable}", "both sides have to be up")
+    old, new = (tree.seen(address) for address in sides)
     ways = descent(tree, old.address, new.address)
     if new.channels and not ways.top:
         raise UnderstudyError(
@@ -90,7 +90,7 @@ def _compared(
     begun_s = clock.monotonic_s()
     own = {settings.migrate.login(side).user for side in sides} | {settings.migrate.replication.user}
     _run_it(run, asked, servers, console, own)
-    return _outcome(run, state, clock.now_s(), clock.monotonic_s() - begun_s, settings.migrate.verify.thorough)
+    return _outcome(run, state, asked, clock.now_s(), clock.monotonic_s() - begun_s, settings.migrate.verify.thorough)
 
 
 def _run_it(run: Run, asked: Asked, servers: MySql, console: Console, ours: Collection[str]) -> None:
@@ -123,7 +123,7 @@ def _definitions(servers: MySql, run: Run, own_users: Collection[str]) -> list[F
         return [*structure.differences(ours, theirs), *accounts.differences(ours, theirs, own_users)]
 
 
-def _outcome(run: Run, state: State, now_s: float, seconds: float, thorough: bool) -> Outcome:
+def _outcome(run: Run, state: State, asked: Asked, now_s: float, seconds: float, thorough: bool) -> Outcome:
     facts, known, left = state.facts(), state.tables(), state.unfinished()
     tables = tuple(
         reporting.table_outcome(pair, known[pair.name], pair.name in left, run.tally.troubles.get(pair.name, ""))
@@ -140,6 +140,7 @@ def _outcome(run: Run, state: State, now_s: float, seconds: float, thorough: boo
             reporting.overall(tables, findings, why), *run.sides, float(facts.get("started", now_s)), now_s,
             facts.get("since", ""), facts.get("until", ""), run.resumed, thorough, run.tally.rows,
             run.tally.rows / max(seconds, 1e-6), seconds, tables, findings, why,
+            tuple(asked.only), asked.data_only,
         )
     )  # fmt: skip
 

@@ -27,7 +27,7 @@ def watch(
     """Look after replication on the new side; what breaks is explained once. Nothing is written.
 
     With --once the exit code is 0 where all is well, 3 where something lags or is not known, 4 where replication is
-    broken or stopped. --json prints one object a line, until Ctrl-C.
+    broken or stopped; 1 where there is nobody to watch. --json prints one object a line, until Ctrl-C.
     """
     import time
 
@@ -38,12 +38,20 @@ def watch(
     from understudy.migrate.mysql import MySql
     from understudy.migrate.watch import show
     from understudy.migrate.watch.concerns import Bounds
-    from understudy.migrate.watch.watching import Watching, of_tree
+    from understudy.migrate.watch.watching import Watched, Watching, of_tree
 
     settings = settings_of(config)
+
+    def discover() -> list[Watched]:
+        tree = see(settings)
+        found = of_tree(tree, settings.target.new_source, everyone=everyone)
+        if not found:
+            tree.seen(settings.source)  # which may be why
+        return found
+
     watching = Watching(
         MySql(FromSettings(settings)),
-        lambda: of_tree(see(settings), settings.target.new_source, everyone=everyone),
+        discover,
         SystemClock(),
         Bounds(max_lag, max_stall),
     )

@@ -22,8 +22,17 @@ from understudy.migrate.words import Word
 
 pytestmark = pytest.mark.integration
 
-COMMANDS = ("status", "log")  # those that log in; `grants` only reads a greeting
+COMMANDS = ("status", "log")  # those that go on with whom they reach; `grants` only reads a greeting
+NEEDING = ("check", "plan", "verify", "watch --once")  # those that can't do without the source
 NOBODY = "o'neil `ü`"
+
+
+def asked(folder: Path, address: str, command: str, tls: str = 'verify = "none"', password: str = "") -> Told:
+    """What one of `COMMANDS` or `NEEDING` says of a source; a new source is named for those that want one."""
+    target = f'target = {{ new_source = "127.0.0.1:{free_port()}" }}' if command in ("plan", "verify") else ""
+    operator = Operator(folder, address, target, **({"password": password} if password else {}))
+    operator.file.write_text(f'state_dir = "state"\n{operator.file.read_text()}'.replace('verify = "none"', tls))
+    return operator.ask(*command.split())
 
 
 def line(told: Told) -> str:
@@ -56,25 +65,24 @@ def nobody(servers: dict[str, Running]) -> Iterator[tuple[str, str]]:
         root.execute(f"DROP USER {identifier(NOBODY)}@'%'")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, *NEEDING])
 def test_a_wrong_password_is_told_with_where_it_is_set_and_never_shown(
     servers: dict[str, Running], command: str, tmp_path: Path
 ) -> None:
     address = servers["a"].address
-    told = Operator(tmp_path, address, password="Wrong-One-9").ask(command)
+    told = asked(tmp_path, address, command, password="Wrong-One-9")
     assert told.code == 1
     assert line(told).startswith(f"understudy: {address}: Access denied for user 'root'@")
     assert "password_file under [migrate]" in hint(told)
     assert "Wrong-One-9" not in told.out + told.err
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_password_file_that_is_not_there_is_a_wrong_setting(
-    servers: dict[str, Running], command: str, tmp_path: Path
-) -> None:
-    operator = Operator(tmp_path, servers["a"].address)
+@pytest.mark.parametrize("command", [*COMMANDS, *NEEDING])
+def test_a_password_file_that_is_not_there_is_a_wrong_setting(command: str, tmp_path: Path) -> None:
+    target = f'target = {{ new_source = "127.0.0.1:{free_port()}" }}'
+    operator = Operator(tmp_path, f"127.0.0.1:{free_port()}", target)
     operator.password_file.unlink()
-    told = operator.ask(command)
+    told = operator.ask(*command.split())
     assert (told.code, told.out) == (2, "")
     assert f"password_file {operator.password_file}: can't be read: No such file or directory" in line(told)
 
@@ -120,18 +128,26 @@ def test_the_privilege_for_the_error_log_is_named(servers: dict[str, Running], t
 def test_tls_that_does_not_fit_is_told_with_the_setting_that_would(
     servers: dict[str, Running], command: str, name: str, tls: str, says: str, what_to_do: str, tmp_path: Path
 ) -> None:
-    operator = Operator(tmp_path, servers[name].address)
-    operator.file.write_text(operator.file.read_text().replace('verify = "none"', tls))
-    told = operator.ask(command)
+    told = asked(tmp_path, servers[name].address, command, tls)
     assert told.code == 1
     assert f"{servers[name].address}: {says}" in line(told)
     assert what_to_do in hint(told)
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "grants"])
+@pytest.mark.parametrize("command", NEEDING)
+def test_a_certificate_that_is_not_trusted_is_told_by_those_that_need_the_source(
+    servers: dict[str, Running], command: str, tmp_path: Path
+) -> None:
+    told = asked(tmp_path, servers["b"].address, command, 'verify = "identity"')
+    assert told.code == 1
+    assert line(told).startswith(f"understudy: {servers['b'].address}: its certificate is not trusted: self-signed")
+    assert 'tls = { ca = "ca.pem" }' in hint(told)
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, *NEEDING, "grants"])
 def test_a_host_that_is_down_is_told_with_what_to_look_at(command: str, tmp_path: Path) -> None:
     closed = f"127.0.0.1:{free_port()}"
-    told = Operator(tmp_path, closed).ask(command)
+    told = asked(tmp_path, closed, command)
     assert told.code == 1
     assert line(told) == f"understudy: {closed}: the connection is refused"
     assert "is the server up" in hint(told)
@@ -144,11 +160,16 @@ def test_a_name_that_nobody_knows_is_told(command: str, tmp_path: Path) -> None:
     assert line(told).startswith("understudy: no-such-host.invalid:3306: the name is not known")
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "grants"])
-@pytest.mark.parametrize("says", [b"", b"SSH-2.0-OpenSSH_9.2\r\n"], ids=["silent", "ssh"])
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        *((command, b"") for command in (*COMMANDS, *NEEDING, "grants")),
+        *((command, b"SSH-2.0-OpenSSH_9.2\r\n") for command in (*COMMANDS, "grants")),
+    ],
+)
 def test_what_accepts_and_never_answers_is_given_up_in_seconds(command: str, says: bytes, tmp_path: Path) -> None:
     with listening(says) as address:
-        told = Operator(tmp_path, address).ask(command)
+        told = asked(tmp_path, address, command)
     assert told.code == 1
     assert line(told).startswith(f"understudy: {address}: ")
     assert says or "no answer in time" in line(told)

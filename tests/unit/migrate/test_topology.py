@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from replicas import MARIA, NEW, at, server, shape_of, tree_of
 from understudy.migrate.facts import Channel, Server
 from understudy.migrate.oddities import ClashError, LoopError, ManySourcesError, Odd
-from understudy.migrate.topology import Role, Tree, UnknownServerError, grow, require_plain
+from understudy.migrate.topology import Role, Tree, UnknownServerError, UnseenError, grow, require_plain
 
 CHAIN = {"a": "", "b": "a", "c": "b", "d": "b", "e": "a"}
 
@@ -39,6 +39,14 @@ def test_servers_that_do_not_belong_together_are_trees_of_their_own() -> None:
     tree = tree_of({"a": "", "b": "a", "alone": ""})
     assert tree.shape.roots == ("a:3306", "alone:3306")
     assert tree.role("alone:3306") is Role.ALONE
+
+
+def test_a_server_that_has_to_be_reached_and_was_not_is_told_with_the_reason_and_what_to_do() -> None:
+    tree = grow([server("a"), Server("b:3306", unreachable="the connection is refused", hint="is it up?")])
+    assert tree.seen(at("a")) is tree.servers[at("a")]
+    with pytest.raises(UnseenError, match="is refused") as raised:
+        tree.seen("B:3306")
+    assert (raised.value.message, raised.value.hint) == ("b:3306: the connection is refused", "is it up?")
 
 
 # --- who is who

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from understudy.migrate.checks.accounts import Account
 from understudy.migrate.checks.activity import Activity
+from understudy.migrate.checks.left import Evidence
 from understudy.migrate.checks.schema import Schema
 from understudy.migrate.limits import NONE, Limits
 from understudy.migrate.topology import Tree
@@ -94,6 +95,7 @@ class Wishes(Struct, frozen=True):
     clock_ms: float = 1000.0
     heartbeat_table: str = ""
     disk_percent: float = 15.0
+    verify_days: float = 7.0
     gtid_at_cutover: bool = False
 
 
@@ -102,7 +104,7 @@ class Case(Struct, frozen=True):
 
     `tree` is the whole tree as discovered; `others` are its further servers, by address, without their schemas.
     `failed` says of servers that were seen why they then told nothing. `rehearsal` is the disposable server that may
-    be written to, and may break.
+    be written to, and may break. `evidence` is what earlier commands have left.
     """
 
     old: Side
@@ -114,6 +116,7 @@ class Case(Struct, frozen=True):
     wishes: Wishes = Wishes()
     failed: Mapping[str, str] = {}
     rehearsal: str = ""
+    evidence: Evidence = Evidence()
 
     @property
     def sides(self) -> Iterator[Side]:

@@ -46,7 +46,9 @@ class TableOutcome(Struct, frozen=True):
 class Outcome(Struct, frozen=True):
     """What came of a run: the evidence. Times are seconds since 1970.
 
-    No evidence is older than the position `since`. `digest` is of all the rest: it tells a report that was edited.
+    No evidence is older than the position `since`. `only` are the patterns of tables that it was bounded to; with
+    `data_only` definitions, users and grants were left out. `digest` is of all the rest: it tells a report that was
+    edited.
     """
 
     result: Result
@@ -64,4 +66,6 @@ class Outcome(Struct, frozen=True):
     tables: tuple[TableOutcome, ...] = ()
     findings: tuple[Finding, ...] = ()
     why: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    data_only: bool = False
     digest: str = ""

@@ -333,6 +333,9 @@ class Check(Section, frozen=True):
         int,
         Meta(ge=0, le=100, description="a disk with less free is found, where a server tells, in percent"),
     ] = 15
+    verify_days: Annotated[
+        int, Meta(ge=0, le=10_000, description="a comparison by `verify` that is older than this is found, in days")
+    ] = 7
     heartbeat_table: Annotated[
         str,
         Meta(

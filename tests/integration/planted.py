@@ -91,6 +91,10 @@ PLANTED: dict[str, Planted] = {
     "account-missing": Planted("mariadb", "'edward'@'%'"),
     "password-differs": Planted("mariadb", "'changed'@'%'"),
     "grants-missing": Planted("mariadb", "it lacks INSERT, UPDATE on shop.*"),
+    # evidence
+    "verify-missing": Planted("mariadb", "no report of"),
+    "verify-not-equal": Planted("healthy but half verified", "only tables like percona.* were compared"),
+    "verify-old": Planted("healthy but verified long ago", "30 days ago"),
     # the way back
     "reverse-unsupported": Planted("mysql", "is not supported"),
     "reverse-collation": Planted("mysql", "collation_server"),

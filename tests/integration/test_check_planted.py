@@ -5,21 +5,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 import pytest
+from rich.console import Console
 
 from containers import ROOT_PASSWORD, network
 from integration.planted import ABSENT, PLANTED
 from integration.trees import ROOT, Node, Running, follow, read_only, settled, started
 from support import free_port, wait_until
-from understudy.config import Check, Migrate, Target, Tls, TreeLimits
+from understudy.config import Check, Migrate, Settings, Target, Tls, TreeLimits
 from understudy.migrate.checks.case import Case
 from understudy.migrate.checks.checking import facts
 from understudy.migrate.checks.collect import look
+from understudy.migrate.checks.collect_left import evidence
 from understudy.migrate.checks.examine import examine
 from understudy.migrate.checks.finding import Finding
+from understudy.migrate.checks.left import Evidence
 from understudy.migrate.checks.rules import RULES
 from understudy.migrate.clock import SystemClock
 from understudy.migrate.dialects import Follow
@@ -27,6 +31,7 @@ from understudy.migrate.faults import ServerError
 from understudy.migrate.logins import OneLogin
 from understudy.migrate.mysql import MySql, Session
 from understudy.migrate.sqltext import Secret
+from understudy.migrate.verify.running import Asked, outcomes
 
 pytestmark = pytest.mark.integration
 
@@ -37,6 +42,7 @@ TUNED = (
     "--innodb-flush-log-at-trx-commit=1", "--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci",
 )  # fmt: skip
 MANY_S = 3600
+MONTH_S = 30 * 86_400
 HEARTBEAT = (  # pt-heartbeat --create-table, as far as anybody reads it
     "CREATE DATABASE percona",
     "CREATE TABLE percona.heartbeat (ts VARCHAR(26) NOT NULL, server_id INT UNSIGNED NOT NULL PRIMARY KEY)",
@@ -51,17 +57,17 @@ class Late(SystemClock):
 
 
 class Stage(NamedTuple):
-    """Servers by name, and where the password of root is."""
+    """Servers by name, and where files of the stage are."""
 
     servers: dict[str, Running]
-    password_file: str
+    folder: Path
 
     def settings(self, source: str, target: Target | None = None, **more: object) -> Migrate:
         return msgspec.structs.replace(
             Migrate(
                 source=self.servers[source].address,
                 user="root",
-                password_file=self.password_file,
+                password_file=str(self.folder / "password"),
                 connect_ms=2000,
                 tls=Tls(verify="none", minimum="1.0"),
                 target=target or Target(),
@@ -103,7 +109,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             Node("left", "mariadb-10.5"),
             Node("right", "mariadb-10.5"),
         )
-        yield Stage(servers, str(folder / "password"))
+        yield Stage(servers, folder)
 
 
 @pytest.fixture(scope="module")
@@ -287,10 +293,24 @@ def healthy(stage: Stage) -> dict[str, Case]:
     wait_until(lambda: has_heartbeat(new), 60, "the heartbeat arrives")
     pair = Target(new_source=new.address)
     apart = Target(new_source=stage.servers["lonely"].address)
+    settings = stage.settings("h-old", pair, check=Check(heartbeat_table="percona.heartbeat"))
+    half, whole = (
+        verified(settings, stage.folder / name, *only) for name, only in (("half", ["percona.*"]), ("whole", []))
+    )
+    fine = msgspec.structs.replace(facts(settings, "", quiet), evidence=whole)
+    long_ago = msgspec.structs.replace(whole, now_s=whole.now_s + MONTH_S)
     return {
-        HEALTHY: facts(stage.settings("h-old", pair, check=Check(heartbeat_table="percona.heartbeat")), "", quiet),
+        HEALTHY: fine,
+        "healthy but half verified": msgspec.structs.replace(fine, evidence=half),
+        "healthy but verified long ago": msgspec.structs.replace(fine, evidence=long_ago),
         "apart": facts(stage.settings("h-old", apart), "", quiet),
     }
+
+
+def verified(settings: Migrate, folder: Path, *only: str) -> Evidence:
+    """What verify leaves of the two, in a state directory of its own."""
+    list(outcomes(Settings(state_dir=str(folder), migrate=settings), Asked(only=only), Console(stderr=True)))
+    return evidence(folder, SystemClock())
 
 
 def lonely(stage: Stage) -> dict[str, Case]:

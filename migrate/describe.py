@@ -118,6 +118,15 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
 
 
+def sized(bytes_: float) -> str:
+    """Bytes as people say them: 512 B, 3.4 MiB."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if bytes_ < 1024:
+            return f"{bytes_:.0f} {unit}" if unit == "B" or bytes_ >= 100 else f"{bytes_:.1f} {unit}"
+        bytes_ /= 1024
+    return f"{bytes_:.1f} TiB"
+
+
 def _threads(channels: tuple[Channel, ...]) -> str:
     said = {_thread(channel) for channel in channels}
     return ", ".join(sorted(said))

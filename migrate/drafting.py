@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from understudy.migrate.describe import sized
 from understudy.migrate.estimates import estimate
 from understudy.migrate.facts import Server
 from understudy.migrate.goal import Goal, Wish
@@ -134,8 +135,24 @@ def notes(tree: Tree, goal: Goal, limits: Limits, steps: tuple[Step, ...], data_
     lags = lag_by_level(tree, tree.root(goal.under))
     if lags:
         yield f"Lag now: {'; '.join(map(str, lags))}."
-    if data_bytes is None and built:
+    yield from _disk(tree, goal, steps, data_bytes)
+
+
+def _disk(tree: Tree, goal: Goal, steps: tuple[Step, ...], data_bytes: int | None) -> Iterator[str]:
+    """What every copy needs of a disk, and that few servers can say what is free."""
+    copied = [step.server for step in steps if step.kind is Kind.COPY]
+    if not copied:
+        return
+    if data_bytes is None:
         yield "How much data there is was not said: the durations hold for anything from 1 to 256 GiB."
+    else:
+        yield f"The data takes about {sized(data_bytes)} of disk on each new server ({', '.join(copied)})."
+    known = (tree.servers[name].version if name in tree.servers else None for name in (*copied, goal.under))
+    version = next(filter(None, known), None)
+    if version and version.is_mariadb():
+        yield "How much disk is free, MariaDB says with the plugin DISKS alone: without it, look before you build."
+    else:
+        yield "How much disk is free, MySQL can't say: look before you build."
 
 
 def _of_its_own(tree: Tree, under: str) -> Iterator[str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from understudy.migrate.build.action import Base
-from understudy.migrate.build.progress import sized
 from understudy.migrate.build.replication import (
     AWAY,
     START_S,
@@ -23,7 +22,7 @@ from understudy.migrate.build.replication import (
     stopped,
 )
 from understudy.migrate.build.world import BuildError
-from understudy.migrate.describe import duration
+from understudy.migrate.describe import duration, sized
 from understudy.migrate.facts import Channel
 from understudy.migrate.rows import Coordinates
 from understudy.migrate.words import Word

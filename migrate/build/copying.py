@@ -17,8 +17,9 @@ from understudy.config import Build
 from understudy.errors import UnderstudyError
 from understudy.migrate.build import mark, target
 from understudy.migrate.build.mark import Mark
-from understudy.migrate.build.progress import Progress, sized
+from understudy.migrate.build.progress import Progress
 from understudy.migrate.build.target import TargetError
+from understudy.migrate.describe import sized
 from understudy.migrate.logins import Logins
 from understudy.migrate.mysql import MySql
 from understudy.migrate.ports import Database, Servers
@@ -55,6 +56,11 @@ class Room(Struct, frozen=True):
 
     need_bytes: int
     free_bytes: int | None
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it is known not to fit."""
+        return self.free_bytes is not None and self.free_bytes < self.need_bytes
 
     def __str__(self) -> str:
         free = (
@@ -153,15 +159,25 @@ def forget(copying: Copying) -> None:
 
 def room(copying: Copying) -> Room:
     """How much the copy needs and how much there is. Raises RoomError where it can't fit, UnderstudyError otherwise."""
-    with copying.servers.open(copying.under) as source, source.patient(600):
-        need_bytes = number(
-            source.value(
+    with copying.servers.open(copying.under) as source:
+        found = room_for(copying, data_bytes(source))
+    if found.is_short and copied(copying) is None:
+        raise RoomError(f"{copying.server}: {found}", "give the new server a larger disk, or free what is on it")
+    return found
+
+
+def room_for(copying: Copying, need_bytes: int) -> Room:
+    """How much there is on the target for a copy that needs so much. Raises UnderstudyError."""
+    with copying.servers.open(copying.server) as session:
+        return Room(need_bytes, target.innodb_free_bytes(session))
+
+
+def data_bytes(session: Database) -> int:
+    """How large the server's tables and indexes are, by its own statistics. Raises UnderstudyError."""
+    with session.patient(600):  # 5.6 opens every table for it
+        return number(
+            session.value(
                 "SELECT SUM(data_length + index_length) FROM information_schema.tables WHERE table_schema NOT IN"
                 " ('mysql', 'information_schema', 'performance_schema', 'sys')"
             )
         )
-    with copying.servers.open(copying.server) as session:
-        found = Room(need_bytes, target.innodb_free_bytes(session))
-        if found.free_bytes is not None and found.free_bytes < found.need_bytes and copied(copying) is None:
-            raise RoomError(f"{copying.server}: {found}", "give the new server a larger disk, or free what is on it")
-    return found

@@ -9,7 +9,7 @@ import msgspec
 from understudy.errors import UnderstudyError
 from understudy.migrate.build import sleeping
 from understudy.migrate.build.action import Base, unseen
-from understudy.migrate.build.copying import Copying, copied, copy, room, wipe
+from understudy.migrate.build.copying import Copying, copied, copy, room, room_for, wipe
 
 
 class _OnACopy(Base):
@@ -25,11 +25,27 @@ class Copy(_OnACopy):
     """Copy the data; the target remembers from where on it is to follow."""
 
     def says(self) -> Sequence[str]:
-        """From where to where, and in which way."""
+        """From where to where, in which way, and how much disk that takes."""
         said = [f"copy all schemas of {self.step.under} to {self.step.server}, in the way of {self.copying.kind!r}"]
+        said.append(f"disk on {self.step.server}: {self._room()}")
         if self.copying.kind == "dump":
             return said
         return [*said, f"have no event run on {self.step.server} meanwhile, and disable all that the copy brings"]
+
+    def _room(self) -> str:
+        try:
+            found = room_for(self.copying, self.world.data_bytes(self._origin()))
+        except UnderstudyError as error:
+            return f"not known: {error.message}"
+        return f"{found}: IT DOES NOT FIT" if found.is_short else str(found)
+
+    def _origin(self) -> str:
+        """The old server that the data comes from in the end: those between are empty until they are built."""
+        target, tree = self.world.settings.target, self.world.tree
+        named = (target.new_source, *target.new_replicas, target.rehearsal)
+        new = {tree[name].address for name in named if name and name in tree}
+        above = [self.step.under, *tree.shape.above(self.step.under)] if self.step.under in tree.shape else []
+        return next((name for name in above if name not in new), self.step.under)
 
     def is_done(self) -> bool:
         """Whether the target says that it holds a whole copy of this source, and runs none of its events."""

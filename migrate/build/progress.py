@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 import msgspec
 
-from understudy.migrate.describe import duration
+from understudy.migrate.describe import duration, sized
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -72,15 +72,6 @@ class Amount:
 
 def _of(total: int | None, shown: Callable[[int], str]) -> str:
     return f" of {shown(total)}" if total else ""
-
-
-def sized(bytes_: float) -> str:
-    """Bytes as people say them: 512 B, 3.4 MiB."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if bytes_ < 1024:
-            return f"{bytes_:.0f} {unit}" if unit == "B" or bytes_ >= 100 else f"{bytes_:.1f} {unit}"
-        bytes_ /= 1024
-    return f"{bytes_:.1f} TiB"
 
 
 class Lines:

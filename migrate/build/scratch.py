@@ -16,7 +16,7 @@ from pathlib import Path
 
 from understudy.migrate.build.copying import RoomError
 from understudy.migrate.build.defaults import ProgramError
-from understudy.migrate.build.progress import sized
+from understudy.migrate.describe import sized
 
 PREFIX = "understudy-copy-"
 _LOCK = "held"

@@ -50,6 +50,7 @@ class RealActions(Struct, frozen=True):
     clock: Clock
     progress: Progress
     patience_s: float
+    sizes: dict[str, int] = {}
 
     def __call__(
         self,
@@ -63,7 +64,7 @@ class RealActions(Struct, frozen=True):
         """The action of a step, or what undoes it."""
         world = World(
             self.settings, self.servers, self.clock, self.progress, tree, recorded, write_note, self.way,
-            self.patience_s,
+            self.patience_s, self.sizes,
         )  # fmt: skip
         made: Any = (_UNDOING if undoing else _DOING)[step.kind](step, world)
         return made  # type: ignore[no-any-return]

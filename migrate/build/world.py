@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from understudy.config import Migrate
 from understudy.errors import UnderstudyError
-from understudy.migrate.build.copying import Copying
+from understudy.migrate.build.copying import Copying, data_bytes
 from understudy.migrate.build.progress import Progress
 from understudy.migrate.dialects import Dialect
 from understudy.migrate.logins import FromSettings
@@ -30,7 +30,7 @@ class World(Struct, frozen=True):
     """The world of one action. `recorded` is what earlier attempts at its step wrote down with `note`.
 
     `tree` is as it was just before; `way` is how data is copied, as `migrate.target.build` says it; `patience_s` is how
-    long a wait may last.
+    long a wait may last. `sizes` is how much data servers hold, in bytes, as far as one was asked.
     """
 
     settings: Migrate
@@ -42,6 +42,7 @@ class World(Struct, frozen=True):
     write_note: Callable[[dict[str, Any]], None]
     way: str
     patience_s: float = 3600.0
+    sizes: dict[str, int] = {}
 
     def copying(self, under: str, server: str) -> Copying:
         """The copy of one server's data to another, in the plan's way."""
@@ -50,6 +51,13 @@ class World(Struct, frozen=True):
     def open(self, address: str) -> Database:
         """A session with a server. Raises ServerError."""
         return self.servers.open(address)
+
+    def data_bytes(self, address: str) -> int:
+        """How much data a server holds; asked once. Raises UnderstudyError."""
+        if address not in self.sizes:
+            with self.open(address) as session:
+                self.sizes[address] = data_bytes(session)
+        return self.sizes[address]
 
     def note(self, **detail: Any) -> None:
         """Write down what a later attempt, or the undoing, must know; on the disk when it returns."""

@@ -19,26 +19,32 @@ import pytest
 from msgspec.structs import replace
 from testcontainers.core.network import Network
 
-from containers import network, running
+from containers import ROOT_PASSWORD, network, running
 from integration import everything
 from integration.likeness import differences
 from integration.operating import Operator
 from integration.trees import ANY_TLS, REPLICATION, ROOT, Node, Running, prepare, settled, started
 from support import wait_until
-from understudy.config import Build
+from understudy.config import Build, Migrate, Target
 from understudy.errors import UnderstudyError
 from understudy.migrate.build import copying, loading, mark, upgrading
 from understudy.migrate.build.copying import Copying
+from understudy.migrate.build.data import Copy
 from understudy.migrate.build.dumping import SnapshotError
 from understudy.migrate.build.hooking import HookError
 from understudy.migrate.build.mydumper import require_fit
 from understudy.migrate.build.target import TargetError
+from understudy.migrate.build.world import World
+from understudy.migrate.clock import SystemClock
 from understudy.migrate.dialects import Follow
+from understudy.migrate.facts import Channel, Server
 from understudy.migrate.faults import ServerError
 from understudy.migrate.logins import Login, OneLogin
-from understudy.migrate.mysql import Session
+from understudy.migrate.mysql import MySql, Session
 from understudy.migrate.rows import Coordinates
 from understudy.migrate.sqltext import identifier
+from understudy.migrate.step import Kind, Step
+from understudy.migrate.topology import grow
 from understudy.migrate.words import Word
 
 pytestmark = pytest.mark.integration
@@ -439,6 +445,38 @@ def test_super_read_only_is_as_it_was_after_a_copy_and_after_a_wipe(servers: dic
             assert not session.rows("SHOW DATABASES LIKE 'shop'")
         finally:
             session.execute("SET GLOBAL read_only = 0")
+
+
+@pytest.mark.parametrize(
+    ("old", "between", "leaf", "free"),
+    [
+        ("my56", "my97", "other97", "the server can't say how much it has free"),
+        ("ma105", "ma1011", "ma118", r"[\d.]+ [MGT]iB free"),
+    ],
+)
+def test_a_dry_run_tells_what_disk_a_copy_takes_also_from_a_server_that_is_empty_as_yet(
+    old: str, between: str, leaf: str, free: str, servers: dict[str, Running], tmp_path: Path
+) -> None:
+    (tmp_path / "password").write_text(ROOT_PASSWORD)
+    above, new, empty = (servers[name].address for name in (old, between, leaf))
+    wanted = Migrate(
+        above, user="root", password_file=str(tmp_path / "password"), tls=ANY_TLS, target=Target(new_source=new)
+    )
+    seen = grow([Server(above), Server(new, channels=(Channel(above),)), Server(empty)])
+    step = Step(1, Kind.COPY, empty, "", 1, 2, source="", under=new)
+    sizes: dict[str, int] = {}
+    world = World(wanted, MySql(LOGINS), SystemClock(), Told(), seen, {}, lambda _: None, "dump", sizes=sizes)
+    with servers[leaf].sql() as session:
+        session.execute("INSTALL SONAME 'disks'") if session.version.is_mariadb() else None
+        try:
+            said = Copy(step, world).says()
+            assert re.fullmatch(rf"disk on {empty}: about [1-9][\d.]* [KM]iB are needed; {free}", said[-1]), said
+            sizes[above] = 1 << 60
+            assert Copy(step, world).says()[-1].endswith("DOES NOT FIT") is session.version.is_mariadb()
+        finally:
+            session.execute("UNINSTALL SONAME 'disks'") if session.version.is_mariadb() else None
+    unreached = replace(step, server="127.0.0.1:1")
+    assert "not known: 127.0.0.1:1" in Copy(unreached, world).says()[-1]
 
 
 @contextmanager

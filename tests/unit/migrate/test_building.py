@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from replicas import tree_of
 from understudy.migrate import plan as plans
 from understudy.migrate.build import telling
-from understudy.migrate.build.progress import Amount, Events, Lines, sized
+from understudy.migrate.build.progress import Amount, Events, Lines
 from understudy.migrate.build.rehearsing import Rehearsed
 from understudy.migrate.build.replication import bytes_between, order
 from understudy.migrate.build.state import Stage
+from understudy.migrate.describe import sized
 from understudy.migrate.goal import Wish
 from understudy.migrate.gtidmode import MODES, mode_to_follow, way
 from understudy.migrate.journal import Entry, Event

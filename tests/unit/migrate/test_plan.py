@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replicas import LIMITS, NEW, at, server, shape_of, shapes, tree_of
+from replicas import LIMITS, MARIA, NEW, at, server, shape_of, shapes, tree_of
+from replicas import OLD as OLD_SERVER
 from understudy.config import Migrate, Target
 from understudy.errors import UnderstudyError
 from understudy.migrate import plan as plans
@@ -24,6 +25,7 @@ from understudy.migrate.plan import Plan, PlanError, StalePlanError
 from understudy.migrate.sight import fingerprint, sight
 from understudy.migrate.step import Kind, apply, reverse
 from understudy.migrate.topology import Tree, grow
+from understudy.migrate.versions import Version
 
 OLD = {"old": "", "old-1": "old", "old-2": "old"}
 FILTERED: dict[str, Any] = {"channel": {"filters": ("replicate_do_db=shop",)}}
@@ -143,6 +145,27 @@ def test_what_a_server_may_hold_of_its_own_is_noted(facts: dict[str, Any], under
     assert [words for note in notes for words in told if words in note] == told
     if not told:
         assert not [note for note in notes if "read-only" in note or "on purpose" in note]
+
+
+@pytest.mark.parametrize(
+    ("version", "data_bytes", "told"),
+    [
+        (NEW, 12 << 30, ["about 12.0 GiB of disk on each new server (new:3306, n1:3306)", "MySQL can't say"]),
+        (None, 3 << 20, ["about 3.0 MiB of disk", "MySQL can't say"]),
+        (NEW, None, ["How much data there is was not said", "MySQL can't say"]),
+        (MARIA, 12 << 30, ["about 12.0 GiB of disk", "MariaDB says with the plugin DISKS alone"]),
+    ],
+)
+def test_the_disk_that_copies_need_is_told_and_who_can_not_say_what_is_free(
+    version: Version | None, data_bytes: int | None, told: list[str]
+) -> None:
+    facts = {name: {"version": version if version is MARIA else OLD_SERVER} for name in OLD}
+    tree = tree_of(OLD | {"new": ""}, facts | {"new": {"version": version}})
+    wish = Wish("old:3306", "new:3306", ("n1:3306",))
+    plan = plans.make(tree, wish, CLASSIC, data_bytes)
+    assert [words for note in plan.notes for words in told if words in note] == told
+    notes = plans.make(plan.after(), wish, CLASSIC, data_bytes).notes
+    assert not [note for note in notes if "disk" in note], "nothing is copied"
 
 
 def test_a_replica_is_moved_away_where_the_only_place_is_full() -> None:

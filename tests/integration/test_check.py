@@ -147,6 +147,18 @@ def test_waived_findings_are_shown_and_do_not_count(mariadb_tree: dict[str, Runn
     assert "the waiver of reverse-unsupported by Ada ended on 2020-01-31" in operator.ask("check").out
 
 
+def test_a_new_source_is_to_be_verified_and_the_report_is_found(
+    mariadb_tree: dict[str, Running], tmp_path: Path
+) -> None:
+    operator = operator_of(mariadb_tree, "maria-leaf", tmp_path)
+    evidence = [argument for rule in ("missing", "not-equal", "old") for argument in ("--rule", f"verify-{rule}")]
+    (missing,) = checked(operator, *evidence)["findings"]
+    assert (missing["rule"], missing["severity"]) == ("verify-missing", "error")
+    told = operator.ask(*missing["mend"][0].split()[2:])
+    assert told.code in (0, 4), told
+    assert rules(checked(operator, *evidence)) == ({"verify-not-equal"} if told.code else set())
+
+
 def test_a_waiver_of_no_rule_is_a_wrong_setting(mariadb_tree: dict[str, Running], tmp_path: Path) -> None:
     waiver = '[[migrate.check.waivers]]\nid = "semisync"\nowner = "Ada"\nuntil = 2999-01-31\nwhy = "x"\n'
     told = operator_of(mariadb_tree, "maria-leaf", tmp_path, waiver).ask("check")

@@ -28,6 +28,12 @@ testcontainers_config.ryuk_disabled = True  # `sweep` removes what a killed run 
 OWNER = "understudy.test-process"
 REPOSITORY = Path(__file__).resolve().parent.parent
 ROOT_PASSWORD = "understudy"
+ROOT = {"MYSQL_ROOT_PASSWORD": ROOT_PASSWORD, "MARIADB_ROOT_PASSWORD": ROOT_PASSWORD}
+NO_ZONES = {"MYSQL_INITDB_SKIP_TZINFO": "1", "MARIADB_INITDB_SKIP_TZINFO": "1"}  # our own images have none either
+SETTINGS = (  # of our own images' test.cnf, what answers depend on or speed does; every server here knows them
+    "--bind-address=0.0.0.0", "--skip-name-resolve", "--secure-file-priv=", "--log-bin=binlog",
+    "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M",
+)  # fmt: skip
 
 
 def must_have(reason: str) -> NoReturn:
@@ -51,7 +57,7 @@ def why_no_engine() -> str:
 @functools.cache
 def image(name: str) -> str:
     """The image that `name` (mysql-9.7) stands for; the test is skipped where it can't be had."""
-    tag: str = _builder().tag(name)
+    tag: str = builder().tag(name)
     if _docker("image", "inspect", tag).returncode and _docker("pull", "-q", tag).returncode:
         must_have(f"there is no image {tag}: python3 docker/images/build.py {name}")
     return tag
@@ -62,7 +68,7 @@ def _docker(*arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 
 @functools.cache
-def _builder() -> ModuleType:
+def builder() -> ModuleType:
     """docker/images/build.py, which knows the images' names."""
     spec = importlib.util.spec_from_file_location("build_images", REPOSITORY / "docker/images/build.py")
     assert spec is not None
@@ -178,7 +184,12 @@ def _cursor(port: int, database: str) -> Iterator[Cursor]:
         yield cursor
 
 
-def database(name: str, network: Network, alias: str) -> contextlib.AbstractContextManager[Service]:
-    """A database server with root's password set; the official images take it from the environment."""
-    environ = {"MYSQL_ROOT_PASSWORD": ROOT_PASSWORD, "MARIADB_ROOT_PASSWORD": ROOT_PASSWORD}
-    return running(name, network=network, alias=alias, port=3306, environ=environ)
+def database(
+    name: str, network: Network, alias: str, *options: str, **more: Any
+) -> contextlib.AbstractContextManager[Service]:
+    """A database server with further options of mysqld, the same whichever image stands behind the name.
+
+    The vendors' images take root's password from the environment, and lack what our own have in their test.cnf.
+    """
+    environ = {**ROOT, **NO_ZONES}
+    return running(name, *SETTINGS, *options, network=network, alias=alias, port=3306, environ=environ, **more)

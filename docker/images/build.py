@@ -7,8 +7,8 @@ An image is labelled with a hash of everything it is built from, so a second run
 are pulled; where that is not possible, debootstrap makes them from the Debian mirror that this machine's apt
 already uses. Only the standard library is needed.
 
-UNDERSTUDY_TEST_IMAGES="mysql-9.7=mysql:8.4,haproxy-2.6=haproxy:3.0" has the tests use other images; those
-are not built here.
+UNDERSTUDY_TEST_IMAGES="mysql-9.7=mysql:8.4,haproxy-2.6=haproxy:3.0" has the tests use other images, the vendors'
+own for example; those are not built here.
 """
 
 from __future__ import annotations
@@ -70,9 +70,14 @@ def tag(name: str) -> str:
 
 
 def replacements() -> dict[str, str]:
-    """UNDERSTUDY_TEST_IMAGES, taken apart."""
-    entries = filter(None, os.environ.get("UNDERSTUDY_TEST_IMAGES", "").split(","))
-    return {name.strip(): image.strip() for name, _, image in (entry.partition("=") for entry in entries)}
+    """UNDERSTUDY_TEST_IMAGES, taken apart. Raises BuildError where it names no image, or one that no test asks for."""
+    entries = filter(str.strip, os.environ.get("UNDERSTUDY_TEST_IMAGES", "").split(","))
+    pairs = [tuple(part.strip() for part in entry.partition("=")) for entry in entries]
+    if wrong := [name for name, _, image in pairs if name not in CATALOGUE or not image]:
+        raise BuildError(
+            f"UNDERSTUDY_TEST_IMAGES: {', '.join(wrong)}: expected NAME=IMAGE, with a name of {', '.join(CATALOGUE)}"
+        )
+    return {name: image for name, _, image in pairs}
 
 
 def provide(name: str) -> None:
@@ -248,7 +253,11 @@ def main() -> int:
     names = parser.parse_args().name or [name for name in CATALOGUE if name not in BENCHMARK]
     if unknown := set(names) - set(CATALOGUE):
         parser.error(f"no such image: {', '.join(sorted(unknown))}; there are {', '.join(CATALOGUE)}")
-    failed = [name for name in names if name not in replacements() and not _provided(name)]
+    try:
+        replaced = replacements()
+    except BuildError as error:
+        parser.error(str(error))
+    failed = [name for name in names if name not in replaced and not _provided(name)]
     return 1 if failed else 0
 
 

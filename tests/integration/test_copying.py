@@ -19,7 +19,7 @@ import pytest
 from msgspec.structs import replace
 from testcontainers.core.network import Network
 
-from containers import ROOT_PASSWORD, network, running
+from containers import ROOT_PASSWORD, database, network, running
 from integration import everything
 from integration.likeness import differences
 from integration.operating import Operator
@@ -288,8 +288,8 @@ def test_a_clone_is_built_by_the_command_runs_no_event_and_is_wiped(
 @contextmanager
 def cloneable(net: Network) -> Iterator[Running]:
     """A 9.7 that Docker starts again; its data is on a volume, since folders of an image can't be renamed."""
-    with running(
-        "mysql-9.7", "--server-id=900", network=net, alias="fresh", port=3306, restart_policy={"Name": "always"},
+    with database(
+        "mysql-9.7", net, "fresh", "--server-id=900", restart_policy={"Name": "always"},
         mounts=[docker.types.Mount("/var/lib/mysql", None, type="volume")],
     ) as service:  # fmt: skip
         server = Running(Node("fresh", "mysql-9.7"), service, 900)

@@ -79,13 +79,13 @@ def lacking(servers: dict[str, Running]) -> tuple[str, ...]:
 def test_grants_are_printed_for_the_versions_that_are_there_before_the_account_is(
     mysql_tree: dict[str, Running], tmp_path: Path
 ) -> None:
-    new = mysql_tree["new-source"].address
-    more = f'[migrate.target]\nnew_source = "{new}"'
-    operator = Operator(tmp_path, mysql_tree["old-source"].address, more, user="o'neil", password="not there yet")
+    old, new = mysql_tree["old-source"], mysql_tree["new-source"]
+    more = f'[migrate.target]\nnew_source = "{new.address}"'
+    operator = Operator(tmp_path, old.address, more, user="o'neil", password="not there yet")
     told = operator.ask("grants")
     assert told.code == 0, told
-    assert "on MySQL 5.6.24 (" in told.out
-    assert f"on MySQL 9.7.4 ({new})" in told.out
+    assert f"on {old.version} (" in told.out
+    assert f"on {new.version} ({new.address})" in told.out
     assert "CREATE USER 'o''neil'@'%' IDENTIFIED BY '<password>';" in told.out
     assert "not there yet" not in told.out + told.err
     assert operator.ask("grants", "log").out.count("GRANT SELECT ON performance_schema.error_log") == 1

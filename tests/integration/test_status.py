@@ -23,12 +23,14 @@ def test_the_tree_is_drawn_with_version_role_lag_threads_and_who_takes_writes(
     told = Operator(tmp_path, mysql_tree["old-source"].address).ask("status")
     assert (told.code, told.err) == (0, "")
     for name, expected in {
-        "old-source": r"MySQL 5\.6\.24 +source +writable",
-        "old-replica-1": r"MySQL 5\.6\.24 +replica +0 s +running +read-only",
-        "new-source": r"MySQL 9\.7\.\d+ +intermediate +0 s +running +super-read-only",
-        "new-replica-1": r"MySQL 9\.7\.\d+ +replica +0 s +running +super-read-only",
+        "old-source": r"source +writable",
+        "old-replica-1": r"replica +0 s +running +{closed}",
+        "new-source": r"intermediate +0 s +running +{closed}",
+        "new-replica-1": r"replica +0 s +running +{closed}",
     }.items():
-        assert re.search(rf"{re.escape(mysql_tree[name].address)} +{expected}", told.out), told.out
+        server, version = mysql_tree[name], mysql_tree[name].version
+        says = expected.format(closed="super-read-only" if version.is_mysql(5, 7, 8) else "read-only")
+        assert re.search(rf"{re.escape(server.address)} +{re.escape(str(version))} +{says}", told.out), told.out
 
 
 def test_json_svg_and_dot_hold_every_server(mariadb_tree: dict[str, Running], tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def compared(servers: dict[str, Running], originals: None, request: pytest.Fixtu
     with servers[request.param[0]].sql() as old, servers[request.param[1]].sql() as new:
         for database in ("shop", ODD):
             copied(old, new, database)
-        replica = "REPLICA" if request.param[1] == "mysql-9.7" else "SLAVE"
+        replica = "REPLICA" if new.version.is_mysql(8, 0, 22) else "SLAVE"
         new.execute("SET NAMES utf8mb4 COLLATE utf8mb4_general_ci")
         new.execute(f"ALTER EVENT shop.e1 DISABLE ON {replica}")
         new.execute(f"ALTER DEFINER=`o'neil`@`%` EVENT shop.`e``3` DISABLE ON {replica}")

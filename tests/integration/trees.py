@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 from testcontainers.core.network import Network
 
-from containers import ROOT_PASSWORD, Service, network, running
+from containers import ROOT_PASSWORD, Service, database, network
 from support import wait_until
 from understudy.config import Tls
 from understudy.migrate import rows
@@ -27,6 +27,7 @@ from understudy.migrate.faults import ServerError
 from understudy.migrate.logins import Login, OneLogin
 from understudy.migrate.mysql import MySql, Session
 from understudy.migrate.sqltext import Secret
+from understudy.migrate.versions import Version
 from understudy.migrate.words import Word
 
 FIVE = ("mysql-5.6", "mysql-9.7", "mariadb-10.5", "mariadb-10.11", "mariadb-11.8")
@@ -35,6 +36,7 @@ ROOT = Login("root", Secret(ROOT_PASSWORD), ANY_TLS, read_s=60.0)
 REPLICATION = ("repl", Secret("repl's password"))
 OLD = ("--log-slave-updates",)
 NEW = ("--gtid-mode=OFF", "--enforce-gtid-consistency=OFF")
+STARTS_WITHIN_S = 180  # a vendor's image makes its data directory first
 
 
 class Node(NamedTuple):
@@ -71,6 +73,12 @@ class Running(NamedTuple):
         """A session as root."""
         return MySql(OneLogin(ROOT)).open(self.address)
 
+    @property
+    def version(self) -> Version:
+        """What it says it is, for its image may be another than the name says."""
+        with self.sql() as session:
+            return session.version
+
     def channels(self) -> tuple[Channel, ...]:
         """Whom it follows, and how it stands."""
         with self.sql() as session:
@@ -105,7 +113,7 @@ def started(stack: ExitStack, net: Network, *nodes: Node) -> dict[str, Running]:
         number, node = numbered
         server_id = node.server_id or 100 + number
         options = (f"--server-id={server_id}", *node.options)
-        made = running(node.image, *options, network=net, alias=node.name, port=3306, volumes=dict(node.volumes))
+        made = database(node.image, net, node.name, *options, volumes=dict(node.volumes))
         server = Running(node, stack.enter_context(made), server_id)
         prepare(server)
         return server
@@ -117,7 +125,10 @@ def started(stack: ExitStack, net: Network, *nodes: Node) -> dict[str, Running]:
 def prepare(server: Running) -> None:
     """Wait until it answers; then an account for replicas, which is not replicated itself."""
     user, password = REPLICATION
-    with wait_until(lambda: answering(server), 60, f"{server.node.name} answers") as session, session.unlogged():
+    with (
+        wait_until(lambda: answering(server), STARTS_WITHIN_S, f"{server.node.name} answers") as session,
+        session.unlogged(),
+    ):
         session.execute(f"CREATE USER {user}@'%%' IDENTIFIED BY %s", password)
         session.execute(f"GRANT REPLICATION SLAVE ON *.* TO {user}@'%'")
 

@@ -399,7 +399,7 @@ def test_a_plan_with_a_move_a_retention_and_a_rehearsal_server_dies_at_every_tur
         for death in DEATHS:
             upgrade.operator.dies(*death)
         said = upgrade.build("--execute")
-        assert f"{stays.address} (MySQL 5.6.24) forgets at a restart" in said
+        assert f"{stays.address} ({stays.version}) forgets at a restart" in said
         assert "under [mysqld]: expire_logs_days = 40" in said
     equal(list(upgrade.servers.values()))
     assert moved.channels()[0].source == stays.address

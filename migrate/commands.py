@@ -63,13 +63,15 @@ def status(
     form: Annotated[Format, typer.Option("--format", "-f", help="How to draw the tree.")] = Format.TEXT,
     as_json: Json = False,
 ) -> None:
-    """The tree: version, role, lag, threads, who takes writes, what is wrong.
+    """The tree: version, role, lag, threads, who takes writes, what is wrong. --watch with --json: a look a line.
 
     Exit code 1 where the source can't be reached, 2 for wrong settings; a replica's trouble is drawn, and no failure.
     """
+    if watch and form is not Format.TEXT:
+        raise typer.BadParameter(f"{form} can't be watched; --json can", param_hint="--format")
     settings = settings_of(config)
     if watch:
-        _watch(settings, interval)
+        _watch_as_json(settings, interval) if as_json else _watch(settings, interval)
         return
     tree = see(settings)
     if as_json:
@@ -97,12 +99,23 @@ def _watch(settings: Migrate, interval_s: float) -> None:
 
     console = Console(highlight=False)
     with Live(Text("looking …"), console=console, auto_refresh=False) as live:
-        while True:
-            begun = time.monotonic()
-            drawn = _drawn(see(settings), console)
+        for tree in _looks(settings, interval_s):
+            drawn = _drawn(tree, console)
             drawn.append(f"\n\n{datetime.now(UTC):%H:%M:%S} UTC; Ctrl-C ends", "dim")
             live.update(drawn, refresh=True)
-            time.sleep(max(0.0, interval_s - (time.monotonic() - begun)))
+
+
+def _watch_as_json(settings: Migrate, interval_s: float) -> None:
+    for tree in _looks(settings, interval_s):
+        look = {"at": datetime.now(UTC), **draw.structure(tree)}
+        typer.echo(msgspec.json.encode(look).decode())
+
+
+def _looks(settings: Migrate, interval_s: float) -> Iterator[Tree]:
+    while True:
+        begun = time.monotonic()
+        yield see(settings)
+        time.sleep(max(0.0, interval_s - (time.monotonic() - begun)))
 
 
 @app.command(name="grants")

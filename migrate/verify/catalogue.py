@@ -22,9 +22,11 @@ TABLES = (
 )
 TABLES_IN_ORDER = " ORDER BY TABLE_SCHEMA, TABLE_NAME"
 COLUMNS = (
-    "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, COLLATION_NAME, CHARACTER_SET_NAME, IS_NULLABLE, EXTRA"
-    f" FROM information_schema.COLUMNS WHERE TABLE_SCHEMA NOT IN {OWN}"
+    "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, COLLATION_NAME, CHARACTER_SET_NAME, IS_NULLABLE, EXTRA,"
+    " {} FROM information_schema.COLUMNS"
+    f" WHERE TABLE_SCHEMA NOT IN {OWN}"
 )
+PERIOD = "GENERATION_EXPRESSION"  # ROW START and ROW END are told here, by MariaDB 10.3 and later
 COLUMNS_IN_ORDER = " ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
 KEYS = (
     "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, NULLABLE, INDEX_TYPE"
@@ -74,7 +76,21 @@ def _tables(session: Database, where: str) -> Iterator[Table]:
     for batch in session.stream(TABLES + where + TABLES_IN_ORDER):
         for schema, table, engine, rows, length in batch:
             name = text(schema), text(table)
-            yield Table(*name, tuple(columns[name]), tuple(keys[name]), text(engine), number(rows), number(length))
+            comparable = current(columns[name], keys[name])
+            yield Table(*name, *comparable, text(engine), number(rows), number(length))
+
+
+def current(columns: Sequence[Column], keys: Sequence[Key]) -> tuple[tuple[Column, ...], tuple[Key, ...]]:
+    """Without what each server sets itself in a system-versioned table, whose current rows alone are read.
+
+    Those are the end of time as ROW END, which is 2038 in MariaDB 10.5 and 2106 in 11.8, and transactions' numbers.
+    ROW END is in every unique key too; current rows are unique without it.
+    """
+    own = {column.name for column in columns if column.generated == "period"}
+    if not own:
+        return tuple(columns), tuple(keys)
+    left = (Key(key.name, tuple(name for name in key.columns if name not in own)) for key in keys)
+    return tuple(column for column in columns if column.name not in own), tuple(key for key in left if key.columns)
 
 
 def is_wanted(schema: str, table: str, only: Sequence[str], ignore: Sequence[str]) -> bool:
@@ -114,7 +130,8 @@ def _condition(schema: str, table: str) -> str:
 
 def _columns(session: Database, where: str) -> dict[Name, list[Column]]:
     found: dict[Name, list[Column]] = defaultdict(list)
-    for batch in session.stream(COLUMNS + where + COLUMNS_IN_ORDER):
+    period = PERIOD if session.version.is_mariadb(10, 3) else "''"
+    for batch in session.stream(COLUMNS.format(period) + where + COLUMNS_IN_ORDER):
         for row in batch:
             schema, table, *rest = map(text, row)
             found[schema, table].append(_column(*rest))
@@ -122,10 +139,12 @@ def _columns(session: Database, where: str) -> dict[Name, list[Column]]:
 
 
 @lru_cache(4096)
-def _column(name: str, sort: str, collation: str, charset: str, nullable: str, extra: str) -> Column:
+def _column(name: str, sort: str, collation: str, charset: str, nullable: str, extra: str, period: str) -> Column:
     """A column; ten thousand tables have few kinds of them."""
     generated = re.search("VIRTUAL|STORED|PERSISTENT", extra.upper())
     how = "" if not generated else "virtual" if generated[0] == "VIRTUAL" else "stored"
+    if period == "ROW END" or (period == "ROW START" and sort.startswith("bigint")):
+        how = "period"
     return Column(name, sort.lower(), collation, charset, nullable == "YES", how)
 
 

@@ -16,7 +16,7 @@ MOMENTS = ("date", "datetime", "timestamp", "time")
 
 
 class Column(Struct, frozen=True):
-    """A column; `type` is COLUMN_TYPE in lower case, `generated` is virtual, stored or empty."""
+    """A column; `type` is COLUMN_TYPE in lower case, `generated` is virtual, stored, period or empty."""
 
     name: str
     type: str

@@ -61,9 +61,9 @@ _OLD = (
     " NULL, NULL, NULL, NULL, NULL, '', '', '', 'bogus', '', NULL, NULL, NULL)",
     "SET SESSION sql_mode = DEFAULT",
 )
+MYSQL_56_REPLICATED = (*_SHARED, *_OLD)  # what a 9.7 takes as a replica; what follows only a copy brings there
 MYSQL_56 = (
-    *_SHARED,
-    *_OLD,
+    *MYSQL_56_REPLICATED,
     "CREATE TABLE fixed (id INT PRIMARY KEY, k INT, KEY(k)) ENGINE=InnoDB ROW_FORMAT=FIXED",
     "CREATE TABLE many (k VARCHAR(10), KEY(k)) ENGINE=InnoDB",
     "CREATE TABLE to_many (k VARCHAR(10), CONSTRAINT nonuniq FOREIGN KEY (k) REFERENCES many (k)) ENGINE=InnoDB",
@@ -108,10 +108,11 @@ MARIADB = (
 )
 
 
-def fill(session: Session) -> None:
-    """Make the schemas of the session's flavour and version."""
+def fill(session: Session, *, replicated: bool = False) -> None:
+    """Make the schemas of the session's flavour and version; of 5.6 only what 9.7 takes where that is a replica."""
     version = session.version
-    for statement in MARIADB if version.is_mariadb() else MYSQL_97 if version.is_mysql(8, 0) else MYSQL_56:
+    oldest = MYSQL_56_REPLICATED if replicated else MYSQL_56
+    for statement in MARIADB if version.is_mariadb() else MYSQL_97 if version.is_mysql(8, 0) else oldest:
         session.execute(statement)
 
 

@@ -6,9 +6,11 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
+from integration import everything
 from integration.least import PASSWORD, USER, granted
 from integration.operating import Operator
 from integration.test_verify import counted, in_the_middle, two_tables
@@ -16,6 +18,7 @@ from integration.trees import NEW, OLD, Node, Running, answering, settled, tree
 from integration.verifying import Stage, behind, compared, fresh, table, told
 from support import wait_until
 from understudy.migrate.faults import ServerError
+from understudy.migrate.sqltext import identifier
 from understudy.migrate.verify.options import Result
 from understudy.migrate.words import Word
 
@@ -162,6 +165,51 @@ def test_hashing_twice_finds_the_same_and_goes_on_with_nothing_that_was_hashed_o
         ("missing-row", ("1500",), ()),
         ("extra-row", ("2999",), ()),
     }
+
+
+SPOILT = {
+    "UPDATE shop.parted SET v = 8 WHERE id = 2": ("changed-row", ("2", "2020-01-01"), ("v",)),
+    "UPDATE shop.child SET p = 999 WHERE id = 2": ("changed-row", ("2",), ("p",)),
+}
+SPOILT_NEWER = {
+    "UPDATE shop.newer SET a = 7 WHERE id = 1": ("changed-row", ("1",), ("a", "c")),
+    "UPDATE shop.newer SET h = 79 WHERE id = 2": ("changed-row", ("2",), ("h",)),
+}
+
+
+@contextmanager
+def full_of_everything(stage: Stage) -> Iterator[None]:
+    """Schemas with all kinds of tables on both sides, written to the old one, which may be a replica itself."""
+    with stage.old.sql() as session:
+        was_read_only = session.value("SELECT @@GLOBAL.read_only")
+        session.execute(session.dialect.sql(Word.READ_WRITE))
+        everything.fill(session, replicated=True)
+        session.execute("ALTER TABLE shop.parted ADD COLUMN v INT DEFAULT 7")
+        if session.rows("SHOW TABLES FROM shop LIKE 'newer'"):
+            session.execute("DELETE FROM shop.newer WHERE id > 1")
+            session.execute("INSERT INTO shop.newer (id, a, h, g) SELECT 2, a, 78, g FROM shop.newer")
+        stage.settle()
+        yield
+        for name in ("shop", "empty_one", everything.WEIRD):
+            session.execute(f"DROP DATABASE {identifier(name)}")
+        stage.settle()
+        if was_read_only:
+            session.execute(session.dialect.sql(Word.READ_ONLY))
+
+
+@pytest.mark.parametrize(("old", "new"), [("my-old", "my-new"), ("my-new", "my-leaf"), ("maria-old", "maria-new")])
+def test_a_value_in_partitions_under_a_foreign_key_generated_or_invisible_is_found(
+    servers: dict[str, Running], old: str, new: str, tmp_path: Path
+) -> None:
+    stage = Stage(servers[old], servers[new], tmp_path)
+    spoilt = SPOILT if old == "my-old" else {**SPOILT, **SPOILT_NEWER}
+    with full_of_everything(stage):
+        first = stage.verify("shop.*")
+        assert first.result is Result.EQUAL, first.findings
+        for statement in spoilt:
+            assert stage.spoil("new", statement) == 1, statement
+        outcome = stage.verify("shop.*")
+    assert told(outcome.findings) == set(spoilt.values())
 
 
 @pytest.mark.parametrize("side", ["old", "new"])

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy.errors import UnderstudyError
+from understudy.migrate.verify.catalogue import current
 from understudy.migrate.verify.keys import KeyColumn, Value, among, between, pairing
 from understudy.migrate.verify.tables import Column, Key, Table
 
@@ -127,3 +128,10 @@ def test_another_key_is_taken_where_the_primary_key_has_no_common_order() -> Non
     chosen = pairing(Table("s", "t", (ENUM, number), keys), Table("s", "t", (ENUM, number), keys))
     assert (chosen.index_old, chosen.ordered, chosen.is_counter) == ("also", True, True)
     assert pairing(Table("s", "t", (number,)), Table("s", "t", (number,))).old == ()
+
+
+def test_what_a_server_sets_itself_in_a_system_versioned_table_is_neither_compared_nor_part_of_a_key() -> None:
+    number, end = Column("id", "int"), Column("re", "timestamp(6)", generated="period")
+    keys = [Key("PRIMARY", ("id", "re"))]
+    assert current([number, end], keys) == ((number,), (Key("PRIMARY", ("id",)),))
+    assert current([number], [Key("PRIMARY", ("id",))]) == ((number,), (Key("PRIMARY", ("id",)),))

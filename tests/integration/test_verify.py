@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import random
+import re
 import signal
 import sqlite3
 import subprocess
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -387,6 +389,45 @@ def test_it_rests_for_others_who_get_less_done_beside_it_and_takes_none_of_its_o
 def worked(turns: Turns, session: Session) -> bool:
     with turns.turn(lambda: session.asked):
         return bool(session.value("SELECT 1"))
+
+
+@contextmanager
+def busy(server: Running, sessions: int) -> Iterator[None]:
+    """So many sessions that run a statement each inside, until it is left."""
+    with ExitStack() as stack:
+        opened = [stack.enter_context(server.sql()) for _ in range(sessions)]
+        root = stack.enter_context(server.sql())
+        pool = stack.enter_context(ThreadPoolExecutor(sessions))
+
+        def sleep(session: Session) -> None:
+            with suppress(ServerError), session.patient(300):
+                session.value("SELECT SLEEP(300)")
+
+        for session in opened:
+            pool.submit(sleep, session)
+        try:
+            wait_until(lambda: sum("SLEEP" in str(row["Info"]) for row in processes(root)) == sessions, 20, "they run")
+            yield
+        finally:
+            for session in opened:
+                root.execute(f"KILL {session.id}")
+
+
+def test_it_is_held_while_too_many_threads_run_on_the_old_side_says_so_and_goes_on_when_they_end(stage: Stage) -> None:
+    database, terminal = fresh(stage), io.StringIO()
+    stage.write(*counted(database, rows=100))
+    operator = stage.operator(max_running=8, workers=1)
+    asked = Asked(only=(f"{database.strip('`')}.*",), data_only=True)
+    console = Console(file=terminal, force_terminal=True, width=200)
+    with ThreadPoolExecutor(1) as pool:
+        with busy(stage.old, 12):
+            running = pool.submit(lambda: list(outcomes(load(operator.file), asked, console)))
+            held = re.compile(r"held: 1\d threads run on the old side · 0 rows · 1 tables")
+            wait_until(lambda: held.search(terminal.getvalue()) or running.done(), 30, "it says that it is held")
+            assert not running.done(), running.result()
+            assert not proved(operator, f"{database}.t")
+        (outcome,) = running.result(60)
+    assert (outcome.result, outcome.rows) == (Result.EQUAL, 100), outcome
 
 
 def test_the_least_account_compares_rows_and_definitions(stages: dict[str, Stage]) -> None:

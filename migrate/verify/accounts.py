@@ -2,8 +2,9 @@
 
 Accounts are read from the grant tables as check reads them. No hash leaves a server's rows: what is compared is a
 digest under a key of this run, and no finding shows even that. Which accounts belong to a server itself, so that build
-leaves them alone, they are left alone here; what build makes of a privilege is no finding (`granted`). Limits, expiry
-and the like are `terms`; roles and proxies are `membership`.
+leaves them alone, they are left alone here; what build makes of a privilege is no finding (`granted`). What MariaDB
+grants to PUBLIC is compared too, though build leaves it to the operator. Limits, expiry and the like are `terms`; roles
+and proxies are `membership`.
 """
 
 from __future__ import annotations
@@ -43,13 +44,17 @@ T = TypeVar("T")
 
 
 class Side(Struct, frozen=True):
-    """One server's accounts, the privileges that it knows, and what else is compared of each; `members` of all."""
+    """One server's accounts, the privileges that it knows, and what else is compared of each; `members` of all.
+
+    `public` is what MariaDB 10.11 and later let all accounts do, by what it is granted on.
+    """
 
     version: Version
     accounts: Mapping[Who, Account]
     known: frozenset[str]
     agreed: Mapping[Who, Terms] = {}
     members: Mapping[Who, Membership] = {}
+    public: Mapping[str, frozenset[str]] = {}
 
 
 def differences(old: Database, new: Database, ignored: Collection[str] = ()) -> list[Finding]:
@@ -75,7 +80,13 @@ def side(session: Database, ignored: Collection[str] = ()) -> Side:
     }
     members = membership.memberships(rows["accounts"], rows.get("roles", ()), **more)
     agreed = {(text(row["User"]), text(row["Host"])): terms.terms(row) for row in rows["accounts"]}
-    return Side(session.version, kept, known, _of(kept, agreed), _of(found, members))
+    return Side(session.version, kept, known, _of(kept, agreed), _of(found, members), _public(session.version, found))
+
+
+def _public(version: Version, found: Mapping[Who, Account]) -> Mapping[str, frozenset[str]]:
+    """What all may do; where there is no PUBLIC, an account may be called so."""
+    role = found.get((granted.PUBLIC, "%"))
+    return granted.of_public(role.grants) if role and role.is_role and version.is_mariadb(10, 11) else {}
 
 
 def _by_name(found: Iterable[Account]) -> dict[Who, Account]:
@@ -103,6 +114,7 @@ def compare(old: Side, new: Side) -> Iterator[Finding]:
     for who, account in new.accounts.items():
         if who not in old.accounts:
             yield Finding(Kind.USER, str(account), f"the {_noun(account)} is on the new side alone")
+    yield from granted.differing_for_all(old.public, new.public, (old.version, new.version), (old.known, new.known))
 
 
 def _created(old: Side, new: Side) -> Mapping[Who, Collection[Role]]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from msgspec import Struct
+
 from understudy.migrate.checks.accounts import Account
 from understudy.migrate.verify.finding import Finding, Kind
 from understudy.migrate.versions import Version
@@ -53,25 +55,56 @@ BECOMES: Mapping[str, frozenset[str]] = {
 MOST = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "INDEX", "ALTER"})  # ALL PRIVILEGES, on any
 
 
-def differing(
-    old: Account, new: Account, versions: tuple[Version, Version], known: tuple[frozenset[str], frozenset[str]]
-) -> Iterator[Finding]:
+PUBLIC = "PUBLIC"  # all accounts of a MariaDB 10.11 or later; its grants are those of a role of this name
+OF_INSTALLATION = ("test.*", "test\\_%.*")  # what mariadb-install-db grants to PUBLIC (mariadb_test_db.sql)
+Grants = Mapping[str, frozenset[str]]
+Versions = tuple[Version, Version]
+Known = tuple[frozenset[str], frozenset[str]]
+
+
+class Named(Struct, frozen=True):
+    """Who is spoken of, and to whom it is granted again."""
+
+    old: str
+    new: str
+
+
+def differing(old: Account, new: Account, versions: Versions, known: Known) -> Iterator[Finding]:
     """In what the new account's privileges are no acceptable translation of the old one's.
 
     `known` are the privileges that each server has at all, from SHOW PRIVILEGES.
     """
-    for where in sorted({*old.grants, *new.grants}):
-        was, now = old.grants.get(where, frozenset()), new.grants.get(where, frozenset())
+    yield from _differing(old.grants, new.grants, Named(str(old), str(new)), versions, known)
+
+
+def differing_for_all(old: Grants, new: Grants, versions: Versions, known: Known) -> Iterator[Finding]:
+    """In what the privileges of PUBLIC differ, which every account has besides its own."""
+    if not old or versions[1].is_mariadb(10, 11):
+        yield from _differing(old, new, Named(PUBLIC, PUBLIC), versions, known)
+        return
+    held = "; ".join(f"{', '.join(sorted(names))} on {where}" for where, names in sorted(old.items()))
+    said = f"{versions[1]} has no PUBLIC, and all accounts had by it: {held}"
+    yield Finding(Kind.GRANT, PUBLIC, said, mend=("Grant it to each account that needs it.",))
+
+
+def of_public(grants: Grants) -> Grants:
+    """What somebody has granted to PUBLIC: without what comes with an installation."""
+    return {where: names for where, names in grants.items() if where not in OF_INSTALLATION}
+
+
+def _differing(old: Grants, new: Grants, who: Named, versions: Versions, known: Known) -> Iterator[Finding]:
+    for where in sorted({*old, *new}):
+        was, now = old.get(where, frozenset()), new.get(where, frozenset())
         lost = sorted(name for name in was - now if now.isdisjoint(BECOMES.get(name, ())))
         unknown = [name for name in lost if name not in known[1]]
         if lacking := [name for name in lost if name in known[1]]:
-            mend = (f"GRANT {', '.join(lacking)} ON *.* TO {new};",) if where == EVERYWHERE else ()
-            yield Finding(Kind.GRANT, str(old), f"{', '.join(lacking)} on {where} is missing", mend=mend)
+            mend = (f"GRANT {', '.join(lacking)} ON *.* TO {who.new};",) if where == EVERYWHERE else ()
+            yield Finding(Kind.GRANT, who.old, f"{', '.join(lacking)} on {where} is missing", mend=mend)
         if unknown:
             said = f"{', '.join(unknown)} on {where} is gone: {versions[1]} has no such privilege"
-            yield Finding(Kind.GRANT, str(old), said, note=True)
+            yield Finding(Kind.GRANT, who.old, said, note=True)
         if more := [name for name in sorted(now - was) if not _follows(name, was, known[0])]:
-            yield Finding(Kind.GRANT, str(old), f"{', '.join(more)} on {where} is on the new side alone")
+            yield Finding(Kind.GRANT, who.old, f"{', '.join(more)} on {where} is on the new side alone")
 
 
 def _follows(name: str, was: frozenset[str], known_before: frozenset[str]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 import pytest
@@ -328,3 +328,40 @@ def test_an_account_that_may_not_read_grants_is_told_so_and_the_least_one_reads_
                 assert accounts.side(least) == accounts.side(root)
         finally:
             root.execute("DROP USER least@'%'")
+
+
+OPEN = "SELECT ON shop.*", "INSERT (id) ON shop.customers", "PROCESS ON *.*"
+OPENED = ("INSERT on shop.customers.id", "PROCESS on *.*", "SELECT on shop.*")
+
+
+@contextmanager
+def open_to_all(session: Session, *granted: str) -> Iterator[None]:
+    """With this granted to PUBLIC, and what an installation with a database for tests grants to it."""
+    database = "ALL PRIVILEGES ON `test\\_%`.*"
+    for grant in (database, *granted):
+        session.execute(f"GRANT {grant} TO PUBLIC")
+    try:
+        yield
+    finally:
+        for grant in (database, *granted):
+            session.execute(f"REVOKE {grant} FROM PUBLIC")
+
+
+def test_what_all_may_do_is_compared_and_told_where_there_is_no_public(servers: dict[str, Running]) -> None:
+    with (
+        servers["mariadb-10.11"].sql() as old, servers["mariadb-11.8"].sql() as new, servers["mysql-9.7"].sql() as mysql
+    ):  # fmt: skip
+        for session in (old, new, mysql):
+            made(session)
+        with open_to_all(old, *OPEN):
+            found = [one for one in accounts.differences(old, new, OTHERS) if not one.note]
+            assert {(one.kind, one.name) for one in found} == {(Kind.GRANT, "PUBLIC")}
+            assert sorted(one.found for one in found) == [f"{what} is missing" for what in OPENED]
+            assert [mend for one in found for mend in one.mend] == ["GRANT PROCESS ON *.* TO PUBLIC;"]
+            back = [one.found for one in accounts.differences(new, old, OTHERS) if not one.note]
+            assert sorted(back) == [f"{what} is on the new side alone" for what in OPENED]
+            with open_to_all(new, *OPEN):
+                assert [one for one in accounts.differences(old, new, OTHERS) if not one.note] == []
+            told = [one.found for one in accounts.differences(old, mysql, OTHERS) if one.name == "PUBLIC"]
+            assert [said.partition(" has no PUBLIC")[0] for said in told] == [str(mysql.version)]
+            assert "SELECT on shop.*" in told[0]

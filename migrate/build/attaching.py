@@ -177,8 +177,10 @@ class Attach(Base):
         if mine is None or theirs is None:
             return ()
         later = self.world.settings.target.gtid_at_cutover
-        wanted = mode_to_follow(mine.gtid_mode, theirs.gtid_mode, mine.version, at_cutover=later)
-        return way(mine.gtid_mode, wanted) if wanted else ()
+        # Killed on the way from ON to OFF it goes on to where it was going, though the mode between would do as well.
+        before = rows.text(self.world.recorded.get(MODE_BEFORE)) or mine.gtid_mode
+        wanted = mode_to_follow(before, theirs.gtid_mode, mine.version, at_cutover=later) or before
+        return way(mine.gtid_mode, wanted)
 
     def _set_modes(self, session: Database) -> None:
         for mode in self._modes():

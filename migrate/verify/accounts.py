@@ -115,6 +115,9 @@ def compare(old: Side, new: Side) -> Iterator[Finding]:
         if who not in old.accounts:
             yield Finding(Kind.USER, str(account), f"the {_noun(account)} is on the new side alone")
     yield from granted.differing_for_all(old.public, new.public, (old.version, new.version), (old.known, new.known))
+    if new.version.is_mariadb(10, 11):
+        was, now = (side.members.get((granted.PUBLIC, "%"), NOTHING) for side in (old, new))
+        yield from membership.differing(granted.PUBLIC, Sides(was, now), is_mariadb=True)
 
 
 def _created(old: Side, new: Side) -> Mapping[Who, Collection[Role]]:

@@ -353,6 +353,12 @@ def test_what_all_may_do_is_compared_and_told_where_there_is_no_public(servers: 
     ):  # fmt: skip
         for session in (old, new, mysql):
             made(session)
+        for session in (old, new):
+            session.execute("CREATE ROLE reader")
+        with open_to_all(old, "reader"):
+            found = [one for one in accounts.differences(old, new, OTHERS) if not one.note]
+            assert [(one.name, one.found) for one in found] == [("PUBLIC", "not a member any more of reader")]
+            assert found[0].mend == ("GRANT `reader` TO PUBLIC;",)
         with open_to_all(old, *OPEN):
             found = [one for one in accounts.differences(old, new, OTHERS) if not one.note]
             assert {(one.kind, one.name) for one in found} == {(Kind.GRANT, "PUBLIC")}

@@ -8,7 +8,7 @@ help:
 	@echo "make test    everything: linters, types, unit and integration tests; installs what they need"
 	@echo "make check   ruff, mypy, import-linter"
 	@echo "make unit    the quick tests, which need nothing but Python"
-	@echo "make bench   side by side with nginx's and Envoy's mirrors, and with pt-table-checksum"
+	@echo "make bench   side by side with nginx's and Envoy's mirrors, with pt-table-checksum, and what migrate takes"
 	@echo "make images  the Docker images that the integration tests run in"
 	@echo "make clean   remove the virtual environment and caches"
 

@@ -1,9 +1,9 @@
 """How long `understudy migrate status` takes on a full tree of 31 servers: 1, 5 beneath it, 5 beneath each of those.
 
-    .venv/bin/python tests/bench/migrate_status.py [--image mariadb-10.11] [--servers 31] [--runs 5] [--hanging]
+    .venv/bin/python tests/bench/migrate_status.py [--image mariadb-10.11] [--servers 31] [--runs 5] [--save]
 
-One small mariadbd or mysqld a container, on one Docker network. `--hanging` pauses one replica, which then accepts and
-never answers. The whole command is measured, interpreter start included.
+One small mariadbd or mysqld a container, on one Docker network. At the end one replica is paused, which then accepts
+and never answers. The whole command is measured, interpreter start included.
 """
 
 from __future__ import annotations
@@ -13,10 +13,16 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import machine
+import report
+from report import Report
+from results import Row
 
 from containers import sweep
 from integration.operating import Operator
@@ -24,6 +30,9 @@ from integration.trees import OLD, Node, tree
 
 SMALL = ("--innodb-buffer-pool-size=8M", "--performance-schema=OFF", "--key-buffer-size=1M")
 FANOUT = 5
+MOST_S = 3.0
+SECTION = "status"
+HERE = Path(__file__).parent
 
 
 def nodes(image: str, count: int) -> list[Node]:
@@ -34,29 +43,51 @@ def nodes(image: str, count: int) -> list[Node]:
     return [Node(f"s{i}", image, f"s{(i - 1) // FANOUT}" if i else "", options) for i in range(count)]
 
 
-def main() -> None:
+def run(arguments: Sequence[str] | None = None) -> None:
+    """Measure as the arguments say, those of the command line by default, and print it."""
+    options = _options(arguments)
+    sweep()
+    report.publish(measure(options), HERE / "latest.json", section=SECTION, as_data=options.json, keep=options.save)
+
+
+def measure(options: argparse.Namespace) -> Report:
+    """All of it, from empty servers to rows of the report."""
+    last = f"s{options.servers - 1}"
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        begun = time.monotonic()
+        servers = stack.enter_context(tree(*nodes(options.image, options.servers)))
+        print(f"{len(servers)} servers replicate after {time.monotonic() - begun:.0f} s", file=sys.stderr)
+        operator, count = Operator(folder, servers["s0"].address), options.servers
+        others = machine.Others()
+        took = [measured(operator, count, hanging=False) for _ in range(options.runs)]
+        servers[last].service.container.pause()
+        hanging = [measured(operator, count, hanging=True) for _ in range(options.runs)]
+        servers[last].service.container.unpause()
+        effort = (
+            f"{count} servers of {options.image} on this machine, {options.runs} runs each; servers and others used "
+            f"{others.share():.0%} of it meanwhile"
+        )
+    what = f"status of {count} servers"
+    made = [_row(what, took, MOST_S), _row(f"{what}, one of which accepts and never answers", hanging, None)]
+    return Report(machine.here(), effort, made, [], {})
+
+
+def _row(what: str, took: Sequence[float], at_most: float | None) -> Row:
+    return Row(what, statistics.median(took), "s", at_most=at_most, low=min(took), high=max(took))
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--image", default="mariadb-10.11")
     parser.add_argument("--servers", type=int, default=31)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--hanging", action="store_true", help="one replica is paused")
-    chosen = parser.parse_args()
-    sweep()
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        begun = time.monotonic()
-        servers = stack.enter_context(tree(*nodes(chosen.image, chosen.servers)))
-        print(f"{len(servers)} servers of {chosen.image} replicate after {time.monotonic() - begun:.0f} s")
-        operator = Operator(folder, servers["s0"].address)
-        if chosen.hanging:
-            servers[f"s{chosen.servers - 1}"].service.container.pause()
-        took = [measured(operator, chosen.servers, chosen.hanging) for _ in range(chosen.runs)]
-        print(f"status: median {statistics.median(took):.2f} s, most {max(took):.2f} s of {len(took)} runs")
-        if chosen.hanging:
-            servers[f"s{chosen.servers - 1}"].service.container.unpause()
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument("--save", action="store_true", help=f'keep it in latest.json, under "{SECTION}"')
+    return parser.parse_args(arguments)
 
 
-def measured(operator: Operator, count: int, hanging: bool) -> float:
+def measured(operator: Operator, count: int, *, hanging: bool) -> float:
     """Seconds of one run, whose answer is looked at."""
     begun = time.monotonic()
     told = operator.ask("status")
@@ -68,4 +99,4 @@ def measured(operator: Operator, count: int, hanging: bool) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run()

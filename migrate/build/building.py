@@ -103,7 +103,11 @@ def _tell_rest(progress: Progress, plan: Plan, found: Mapping[str, Progressed], 
     if done_so_far(plan, found) < len(plan.steps):
         return
     ours = [step for step in plan.steps if step.kind is not Kind.RETENTION or BEFORE in found[step.id].recorded]
-    tree = deps.look()
+    now, planned = deps.look(), plan.after()
+    seen = {server.address: server for server in now if server.version}
+    tree = msgspec.structs.replace(
+        now, servers={**planned.servers, **seen}
+    )  # a busy one counts
     lines = configuration(ours, tree)
     if isinstance(progress, Events):
         progress.tell("left", configuration=lines, at_cutover=plan.at_cutover)

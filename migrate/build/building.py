@@ -105,9 +105,7 @@ def _tell_rest(progress: Progress, plan: Plan, found: Mapping[str, Progressed], 
     ours = [step for step in plan.steps if step.kind is not Kind.RETENTION or BEFORE in found[step.id].recorded]
     now, planned = deps.look(), plan.after()
     seen = {server.address: server for server in now if server.version}
-    tree = msgspec.structs.replace(
-        now, servers={**planned.servers, **seen}
-    )  # a busy one counts
+    tree = msgspec.structs.replace(now, servers={**planned.servers, **seen})  # a busy one counts
     lines = configuration(ours, tree)
     if isinstance(progress, Events):
         progress.tell("left", configuration=lines, at_cutover=plan.at_cutover)

@@ -172,9 +172,9 @@ def room_for(copying: Copying, need_bytes: int) -> Room:
         return Room(need_bytes, target.innodb_free_bytes(session))
 
 
-def data_bytes(session: Database) -> int:
+def data_bytes(session: Database, patience_s: float = 600.0) -> int:
     """How large the server's tables and indexes are, by its own statistics. Raises UnderstudyError."""
-    with session.patient(600):  # 5.6 opens every table for it
+    with session.patient(patience_s):  # 5.6 opens every table for it
         return number(
             session.value(
                 "SELECT SUM(data_length + index_length) FROM information_schema.tables WHERE table_schema NOT IN"

@@ -10,7 +10,7 @@ import msgspec
 
 from understudy.migrate.build.rehearsing import Rehearsed
 from understudy.migrate.build.state import Stage, digest
-from understudy.migrate.describe import duration
+from understudy.migrate.describe import duration, printable
 from understudy.migrate.draw import before_and_after, structure
 from understudy.migrate.journal import Entry, Event
 from understudy.migrate.plan import Plan
@@ -59,9 +59,7 @@ def rehearsal(steps: Iterable[Rehearsed], *, undoing: bool) -> Iterator[str]:
         state = _STAGES.get(one.stage, "")
         yield f"{one.step.number:3}. {'undo: ' if undoing else ''}{one.step.title}{state}"
         yield from (f"     {line}" for line in one.says)
-    yield (
-        "Nothing is left to be done." if nothing else "This was a dry run: nothing has been changed. --execute does it."
-    )
+    yield "Nothing is left to be done." if nothing else DRY
 
 
 def rehearsed_as_json(one: Rehearsed) -> dict[str, Any]:
@@ -80,7 +78,7 @@ def entry(one: Entry) -> str:
     detail = " ".join(f"{name}={_value(value)}" for name, value in one.detail.items())
     parts = (f"{one.at:%Y-%m-%d %H:%M:%S}", f"{one.event:8}", one.step, detail)
     line = "  ".join(part for part in parts if part)
-    return "".join(char if char.isprintable() else "?" for char in line)
+    return printable(line)
 
 
 def entry_as_json(one: Entry) -> dict[str, Any]:

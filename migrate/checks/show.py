@@ -14,6 +14,7 @@ from rich.text import Text
 
 from understudy.migrate.checks.examine import ORDER
 from understudy.migrate.checks.finding import Finding, Rule, Severity
+from understudy.migrate.describe import printable
 
 MOST = 10  # findings of one rule in the table; --rule and --json show all
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
@@ -30,7 +31,7 @@ def summary(findings: Sequence[Finding]) -> str:
 
 def table(findings: Sequence[Finding], head: str, most: int = MOST) -> Text:
     """All findings, in the order in which they come; of each rule `most` in full."""
-    drawn = Text(f"{_plain(head)}\n{summary(findings)}\n")
+    drawn = Text(f"{printable(head)}\n{summary(findings)}\n")
     for (waived, severity), group in groupby(findings, lambda one: (bool(one.waived), one.severity)):
         title = f"WAIVED {PLURAL[severity].upper()}" if waived else PLURAL[severity].upper()
         drawn.append(f"\n{title}\n", "dim" if waived else STYLES[severity])
@@ -40,13 +41,13 @@ def table(findings: Sequence[Finding], head: str, most: int = MOST) -> Text:
 
 
 def _rule(drawn: Text, rule: str, found: list[Finding], style: str, most: int) -> None:
-    drawn.append(f"\n  {_plain(rule)}", style)
-    drawn.append(f"  {_plain(found[0].why)}\n")
+    drawn.append(f"\n  {printable(rule)}", style)
+    drawn.append(f"  {printable(found[0].why)}\n")
     for finding in found[:most]:
         for line, its_style in _lines(finding):
-            drawn.append(f"    {_plain(line)}\n", its_style)
+            drawn.append(f"    {printable(line)}\n", its_style)
     if len(found) > most:
-        drawn.append(f"    … and {len(found) - most:,} more: --rule {_plain(rule)}, or --json, shows all\n", "dim")
+        drawn.append(f"    … and {len(found) - most:,} more: --rule {printable(rule)}, or --json, shows all\n", "dim")
 
 
 def _lines(finding: Finding) -> Iterator[tuple[str, str]]:
@@ -67,7 +68,3 @@ def listed(rules: Sequence[Rule]) -> Text:
         drawn.append(f"{rule.severity.value:8}", STYLES[rule.severity])
         drawn.append(f"{rule.id:{widest}}  {rule.why}\n")
     return drawn
-
-
-def _plain(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from typing import NamedTuple
 
 import pytest
 
 from containers import network
 from integration.trees import ANY_TLS, FIVE, Node, Running, started
+from integration.verifying import Planted
 from understudy.migrate.faults import PrivilegeError
 from understudy.migrate.logins import Login, OneLogin
 from understudy.migrate.mysql import MySql, Session
@@ -90,18 +92,9 @@ def compared(servers: dict[str, Running], request: pytest.FixtureRequest) -> Com
         made(old)
         made(new)
         equal = accounts.differences(old, new, OTHERS)
-        for statement in ";; ".join(planted.made for planted in PLANTED).split(";; "):
+        for statement in chain.from_iterable(planted.statements for planted in PLANTED):
             new.execute(statement)
         return Compared(equal, accounts.differences(old, new, OTHERS))
-
-
-class Planted(NamedTuple):
-    """A difference that is made on the new side, and how it's told."""
-
-    made: str
-    kind: Kind
-    name: str
-    says: str
 
 
 PLANTED = (
@@ -241,7 +234,7 @@ def test_changes_of_roles_and_of_passwords_lifetimes_are_found_and_mended_by_wha
 ) -> None:
     with with_roles(servers[image]) as session:
         before = accounts.side(session, OTHERS)
-        for statement in ";; ".join(planted.made for planted in CHANGED).split(";; "):
+        for statement in chain.from_iterable(planted.statements for planted in CHANGED):
             maria = statement.startswith("SET DEFAULT") and session.version.is_mariadb()
             session.execute(statement.replace(" TO ", " FOR ") if maria else statement)
         found = list(accounts.compare(before, accounts.side(session, OTHERS)))

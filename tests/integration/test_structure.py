@@ -16,6 +16,7 @@ from containers import network
 from integration.copying import copied, without_unknown
 from integration.least import PASSWORD, USER, granted
 from integration.trees import ANY_TLS, FIVE, Node, Running, answering, started
+from integration.verifying import Planted
 from support import wait_until
 from understudy.migrate import grants
 from understudy.migrate.faults import PrivilegeError
@@ -160,7 +161,7 @@ def compared(servers: dict[str, Running], originals: None, request: pytest.Fixtu
         new.execute("SET SESSION foreign_key_checks = 0")
         new.execute(f"SET SESSION sql_mode = '{without_unknown(MODE, new)}'")
         for planted in PLANTED:
-            for statement in planted.made.split(";; "):
+            for statement in planted.statements:
                 new.execute(statement)
         found = structure.differences(old, new)
         new.execute("DROP DATABASE more")
@@ -180,16 +181,6 @@ def test_events_that_wait_for_the_cutover_are_no_difference_and_the_statement_th
         ("shop.e1", True, ("ALTER DEFINER = 'root'@'%' EVENT `shop`.`e1` ENABLE;",)),
     ]
     assert all(f"the cutover has to enable it: {one.mend[0]}" in one.found for one in compared.equal)
-
-
-class Planted(NamedTuple):
-    """A difference that is made on the new side, and how it's told."""
-
-    made: str
-    kind: Kind
-    name: str
-    says: str
-    note: bool = False
 
 
 FK2 = "ADD CONSTRAINT fk2 FOREIGN KEY (other) REFERENCES customers (id)"

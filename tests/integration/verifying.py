@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
@@ -18,13 +18,27 @@ from understudy.configfile import load
 from understudy.migrate.dialects import Dialect
 from understudy.migrate.mysql import Session
 from understudy.migrate.sqltext import identifier
-from understudy.migrate.verify.finding import Finding
+from understudy.migrate.verify.finding import Finding, Kind
 from understudy.migrate.verify.options import Outcome, TableOutcome
 from understudy.migrate.verify.running import Asked, outcomes
 from understudy.migrate.words import Word
 
 PACE_S = 0.01
 _numbers = itertools.count()
+
+
+class Planted(NamedTuple):
+    """A difference that is made on the new side by statements (";; " between them), and how it's told."""
+
+    made: str
+    kind: Kind
+    name: str
+    says: str
+    note: bool = False
+
+    @property
+    def statements(self) -> list[str]:
+        return self.made.split(";; ")
 
 
 class Stage:

@@ -5,17 +5,13 @@
 Some two minutes. The tables are varied: a fifth have foreign keys, a fiftieth ten partitions, all of them several
 indexes and columns of many types; beside them views, routines, triggers and events. The new source is one empty server
 of the next version. The old source is restarted before the first run, so that it has nothing open and nothing in memory
-(the kernel may have). The whole command is measured, interpreter start included; memory is the most that its process
-held (wait4's ru_maxrss).
+(the kernel may have). `commanded.py` says how the command is measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,45 +19,30 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import commanded
 import machine
-import report
-from processes import cpu_us
+from commanded import Measured, cpu_s
 from report import Report
 from results import Row
 
-from containers import network, sweep
+from containers import network
 from integration.operating import Operator
 from integration.trees import OLD, Node, Running, answering, started
-from support import COMMAND, wait_until
+from support import wait_until
 
 NEXT = {"mysql-5.6": "mysql-9.7", "mariadb-10.5": "mariadb-11.8", "mariadb-10.11": "mariadb-11.8"}
 OPTIONS = ("--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0", "--skip-log-bin", "--table-definition-cache=2000")
 DATABASES = 20
 MOST_S, MOST_MIB = 60, 300
-HERE = Path(__file__).parent
-
-
-class Measured(NamedTuple):
-    """One run of the command; `source_s` is the CPU time of the old source meanwhile."""
-
-    seconds: float
-    cpu_s: float
-    source_s: float
-    bytes: int
-    findings: int
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
     """Measure as the arguments say, those of the command line by default, and print it."""
     options = _options(arguments)
-    sweep()
-    found = measure(options)
-    section = f"check {options.image}"
-    report.publish(found, HERE / "latest.json", section=section, as_data=options.json, keep=options.save)
+    commanded.published(measure, options, f"check {options.image}")
 
 
 def measure(options: argparse.Namespace) -> Report:
@@ -78,24 +59,21 @@ def measure(options: argparse.Namespace) -> Report:
         restart(old)
         operator = Operator(folder, old.address, f'[migrate.target]\nnew_source = "{servers["new"].address}"\n')
         others, before_s = machine.Others(), cpu_s(old)
-        runs = [measured(operator, old) for _ in range(options.runs)]
+        runs, findings = zip(*(measured(operator, old) for _ in range(options.runs)), strict=True)
         effort = (
             f"{options.tables:,} tables on {options.image}, {options.runs} runs; command and source share the machine,"
             f" of which others used {others.share(cpu_s(old) - before_s):.0%} meanwhile"
         )
-    return Report(machine.here(), effort, rows(f"check of {options.tables:,} tables", runs), [], {})
+    return Report(machine.here(), effort, rows(f"check of {options.tables:,} tables", runs, findings[0]), [], {})
 
 
-def rows(what: str, runs: Sequence[Measured]) -> list[Row]:
+def rows(what: str, runs: Sequence[Measured], findings: int) -> list[Row]:
     """What the runs mean."""
     seconds = [run.seconds for run in runs]
-    note = f"{runs[0].findings:,} findings"
     return [
-        Row(what, statistics.median(seconds), "s", at_most=MOST_S, low=min(seconds), high=max(seconds), note=note),
+        commanded.timed(what, seconds, at_most=MOST_S, note=f"{findings:,} findings"),
         Row(f"{what}, the source newly started", seconds[0], "s", at_most=MOST_S),
-        Row(f"{what}: memory", max(run.bytes for run in runs) / 2**20, "MiB", at_most=MOST_MIB),
-        Row(f"{what}: CPU of the command", statistics.median(run.cpu_s for run in runs), "s"),
-        Row(f"{what}: CPU of the source", statistics.median(run.source_s for run in runs), "s"),
+        *commanded.spent(what, runs, MOST_MIB),
     ]
 
 
@@ -104,11 +82,6 @@ def restart(server: Running) -> None:
     server.service.container.restart(timeout=60)
     with wait_until(lambda: answering(server), 60, "the server answers again"):
         pass
-
-
-def cpu_s(server: Running) -> float:
-    """CPU time of the server since it started."""
-    return cpu_us(server.service.state()["Pid"]) / 1e6
 
 
 def fill(server: Running, tables: int) -> None:
@@ -150,31 +123,17 @@ def table(index: int) -> str:
     return f"CREATE TABLE t{index} ({columns}{primary}) ENGINE={engine}"
 
 
-def measured(operator: Operator, source: Running) -> Measured:
-    """One run, whose answer is looked at."""
-    begun, before_s = time.monotonic(), cpu_s(source)
-    child = subprocess.Popen(
-        [COMMAND, "migrate", "check", "--json", "-c", operator.file], stdout=subprocess.PIPE, text=True
-    )
-    assert child.stdout is not None
-    answer = child.stdout.read()
-    child.stdout.close()
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    took = time.monotonic() - begun
-    assert child.returncode in (3, 4), answer
-    found = json.loads(answer)["findings"]
-    spent = usage.ru_utime + usage.ru_stime
-    return Measured(took, spent, cpu_s(source) - before_s, usage.ru_maxrss * 1024, len(found))
+def measured(operator: Operator, source: Running) -> tuple[Measured, int]:
+    """One run, whose answer is looked at, and how many findings it told."""
+    run = commanded.run(source, "migrate", "check", "--json", "-c", operator.file)
+    assert run.code in (3, 4), run.answer
+    return run.measured, len(json.loads(run.answer)["findings"])
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = commanded.parser(__doc__, runs=3)
     parser.add_argument("--image", default="mariadb-10.5", choices=NEXT)
     parser.add_argument("--tables", type=int, default=10_000)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    parser.add_argument("--save", action="store_true", help='keep it in latest.json, under "check IMAGE"')
     return parser.parse_args(arguments)
 
 

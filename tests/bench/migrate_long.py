@@ -4,37 +4,32 @@
 
 Some minutes; the disk has to hold the rows twice, and the logs that they replicate through. Each row is full of one
 text of its own; they are written to the source alone. Then one byte in the middle of the last row is changed on the new
-side, and every run has to find it, and nothing else. The whole command is measured, interpreter start included; memory
-is the most that its process held (wait4's ru_maxrss), which is to be the same however much data there is.
+side, and every run has to find it, and nothing else. Memory is to be the same however much data there is;
+`commanded.py` says how the command is measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import commanded
 import machine
-import report
-from migrate_check import cpu_s
+from commanded import Measured, cpu_s
 from report import Report
 from results import Row
 
-from containers import sweep
 from integration.operating import Operator
 from integration.trees import NEW, OLD, Node, Running, tree
 from integration.verifying import Stage
-from support import COMMAND
 
 MB = 1_000_000
 ROW_MB = 16
@@ -42,25 +37,12 @@ OPTIONS = ("--max-allowed-packet=64M", "--innodb-flush-log-at-trx-commit=0", "--
 ONLY_OLD = ("--binlog-format=ROW", "--innodb-log-file-size=256M")  # 5.6 takes no value above a tenth of its redo log
 SETTLE_EACH = 10  # rows
 MOST_MIB = 300
-HERE = Path(__file__).parent
+SECTION = "long rows"
 
 
-class Measured(NamedTuple):
-    """One run of the command; `source_s` is the CPU time of the old source meanwhile."""
-
-    seconds: float
-    cpu_s: float
-    source_s: float
-    bytes: int
-
-
-def main() -> None:
-    options = _options()
-    sweep()
-    found = measure(options)
-    report.publish(found, HERE / "latest.json", section="long rows", keep=options.save)
-    if not options.keep_going and any(row.met is False for row in found.rows):
-        raise SystemExit(1)
+def run(arguments: Sequence[str] | None = None) -> None:
+    """Measure as the arguments say, those of the command line by default, and print it."""
+    commanded.published(measure, _options(arguments), SECTION)
 
 
 def measure(options: argparse.Namespace) -> Report:
@@ -90,13 +72,10 @@ def measure(options: argparse.Namespace) -> Report:
 def rows(what: str, count: int, runs: Sequence[Measured]) -> list[Row]:
     """What the runs mean."""
     seconds = [run.seconds for run in runs]
-    rate = count * ROW_MB / statistics.median(seconds)
     return [
-        Row(what, statistics.median(seconds), "s", low=min(seconds), high=max(seconds), note="the byte is found"),
-        Row(f"{what}: rate", rate, "MB/s"),
-        Row(f"{what}: memory", max(run.bytes for run in runs) / 2**20, "MiB", at_most=MOST_MIB),
-        Row(f"{what}: CPU of the command", statistics.median(run.cpu_s for run in runs), "s"),
-        Row(f"{what}: CPU of the source", statistics.median(run.source_s for run in runs), "s"),
+        commanded.timed(what, seconds, note="the byte is found"),
+        Row(f"{what}: rate", count * ROW_MB / statistics.median(seconds), "MB/s"),
+        *commanded.spent(what, runs, MOST_MIB),
     ]
 
 
@@ -114,31 +93,21 @@ def fill(stage: Stage, count: int) -> None:
 
 def measured(operator: Operator, source: Running, changed: int) -> Measured:
     """One run, which has to find the changed row and its column, and nothing else."""
-    asked = ["--data-only", "--restart", "--table", "long_rows.t", "--json", "-c", operator.file]
-    begun, before_s = time.monotonic(), cpu_s(source)
-    child = subprocess.Popen([COMMAND, "migrate", "verify", *asked], stdout=subprocess.PIPE, text=True)
-    assert child.stdout is not None
-    answer = child.stdout.read()
-    child.stdout.close()
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    took = time.monotonic() - begun
-    assert child.returncode == 4, answer
-    (run,) = json.loads(answer)["runs"]
-    found = [(one["kind"], one["key"], one["columns"]) for one in run["findings"]]
+    asked = ("--data-only", "--restart", "--table", "long_rows.t", "--json", "-c", operator.file)
+    run = commanded.run(source, "migrate", "verify", *asked)
+    assert run.code == 4, run.answer
+    (told,) = json.loads(run.answer)["runs"]
+    found = [(one["kind"], one["key"], one["columns"]) for one in told["findings"]]
     assert found == [("changed-row", {"id": str(changed)}, ["b"])], found
-    assert run["rows"] == changed, answer
-    return Measured(took, usage.ru_utime + usage.ru_stime, cpu_s(source) - before_s, usage.ru_maxrss * 1024)
+    assert told["rows"] == changed, run.answer
+    return run.measured
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = commanded.parser(__doc__, runs=1)
     parser.add_argument("--megabytes", type=int, default=2_000)
-    parser.add_argument("--runs", type=int, default=1)
-    parser.add_argument("--keep-going", action="store_true", help="a bound that is passed is told, and is no failure")
-    parser.add_argument("--save", action="store_true", help='keep it in latest.json, under "long rows"')
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
-    main()
+    run()

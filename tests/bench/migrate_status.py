@@ -9,7 +9,6 @@ and never answers. The whole command is measured, interpreter start included.
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 import tempfile
 import time
@@ -19,12 +18,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import commanded
 import machine
-import report
 from report import Report
-from results import Row
 
-from containers import sweep
 from integration.operating import Operator
 from integration.trees import OLD, Node, tree
 
@@ -32,7 +29,6 @@ SMALL = ("--innodb-buffer-pool-size=8M", "--performance-schema=OFF", "--key-buff
 FANOUT = 5
 MOST_S = 3.0
 SECTION = "status"
-HERE = Path(__file__).parent
 
 
 def nodes(image: str, count: int) -> list[Node]:
@@ -45,9 +41,7 @@ def nodes(image: str, count: int) -> list[Node]:
 
 def run(arguments: Sequence[str] | None = None) -> None:
     """Measure as the arguments say, those of the command line by default, and print it."""
-    options = _options(arguments)
-    sweep()
-    report.publish(measure(options), HERE / "latest.json", section=SECTION, as_data=options.json, keep=options.save)
+    commanded.published(measure, _options(arguments), SECTION)
 
 
 def measure(options: argparse.Namespace) -> Report:
@@ -69,21 +63,15 @@ def measure(options: argparse.Namespace) -> Report:
             f"{others.share():.0%} of it meanwhile"
         )
     what = f"status of {count} servers"
-    made = [_row(what, took, MOST_S), _row(f"{what}, one of which accepts and never answers", hanging, None)]
+    hung = f"{what}, one of which accepts and never answers"
+    made = [commanded.timed(what, took, at_most=MOST_S), commanded.timed(hung, hanging)]
     return Report(machine.here(), effort, made, [], {})
 
 
-def _row(what: str, took: Sequence[float], at_most: float | None) -> Row:
-    return Row(what, statistics.median(took), "s", at_most=at_most, low=min(took), high=max(took))
-
-
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = commanded.parser(__doc__, runs=5)
     parser.add_argument("--image", default="mariadb-10.11")
     parser.add_argument("--servers", type=int, default=31)
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    parser.add_argument("--save", action="store_true", help=f'keep it in latest.json, under "{SECTION}"')
     return parser.parse_args(arguments)
 
 

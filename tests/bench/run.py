@@ -5,8 +5,9 @@
     python tests/bench/run.py --only throughput,hung
     python tests/bench/run.py --only verify        migrate_verify.py: data compared, beside pt-table-checksum
     python tests/bench/run.py --only check,status  migrate_check.py, migrate_status.py: 10,000 tables, 31 servers
+    python tests/bench/run.py --only long          migrate_long.py: 2 GB of long rows compared
 
-Needs Debian (or nginx and wrk in PATH) and PyPI for Envoy, and Docker for the last three. Everything runs on loopback
+Needs Debian (or nginx and wrk in PATH) and PyPI for Envoy, and Docker for the last four. Everything runs on loopback
 and ends with this process. A missed target is printed as MISSED and is not a failure: the exit code is 1 only
 where something could not be measured.
 """
@@ -27,6 +28,7 @@ import machine
 import measure
 import memory
 import migrate_check
+import migrate_long
 import migrate_status
 import migrate_verify
 import peers
@@ -53,6 +55,7 @@ MIGRATE: Mapping[str, tuple[Callable[[list[str]], None], list[str]]] = {  # each
     "verify": (migrate_verify.run, ["--rows", "500000", "--rounds", "1", "--load-rounds", "1"]),
     "check": (migrate_check.run, ["--tables", "1000", "--runs", "1"]),
     "status": (migrate_status.run, ["--servers", "7", "--runs", "2"]),
+    "long": (migrate_long.run, ["--megabytes", "200"]),
 }
 KNOWN = [*MEASUREMENTS, *MIGRATE]
 INTERRUPTED = 130

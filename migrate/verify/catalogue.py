@@ -61,13 +61,13 @@ def variables(session: Database) -> dict[str, str]:
     return {text(row["Variable_name"]).lower(): text(row["Value"]) for row in said}
 
 
-def tables(session: Database, only: Sequence[str], ignore: Sequence[str]) -> list[Table]:
-    """All tables that are wanted, largest first; `only` and `ignore` are patterns of "schema.table"."""
+def tables(session: Database, only: Sequence[str] = ()) -> list[Table]:
+    """All tables, largest first, or those like the patterns `only` of "schema.table"."""
     found: dict[str, Table] = {}
     with session.patient(SCAN_S):
         for where in places(only):
             found |= {table.full_name: table for table in _tables(session, where)}
-    wanted = [table for table in found.values() if is_wanted(table.schema, table.name, only, ignore)]
+    wanted = [table for table in found.values() if not only or is_like(table.schema, table.name, only)]
     return sorted(wanted, key=lambda table: (-table.bytes, table.full_name))
 
 
@@ -93,8 +93,8 @@ def current(columns: Sequence[Column], keys: Sequence[Key]) -> tuple[tuple[Colum
     return tuple(column for column in columns if column.name not in own), tuple(key for key in left if key.columns)
 
 
-def is_wanted(schema: str, table: str, only: Sequence[str], ignore: Sequence[str]) -> bool:
-    """Whether patterns name a table: with one dot they are of database and table, else of both with a dot between."""
+def is_like(schema: str, table: str, patterns: Sequence[str]) -> bool:
+    """Whether one names a table: with one dot they are of database and table, else of both with a dot between."""
 
     def fits(pattern: str) -> bool:
         database, dot, rest = pattern.partition(".")
@@ -102,7 +102,7 @@ def is_wanted(schema: str, table: str, only: Sequence[str], ignore: Sequence[str
             return fnmatchcase(schema, database) and fnmatchcase(table, rest)
         return fnmatchcase(f"{schema}.{table}", pattern)
 
-    return (not only or any(map(fits, only))) and not any(map(fits, ignore))
+    return any(map(fits, patterns))
 
 
 def places(only: Sequence[str]) -> list[str]:

@@ -46,9 +46,9 @@ class TableOutcome(Struct, frozen=True):
 class Outcome(Struct, frozen=True):
     """What came of a run: the evidence. Times are seconds since 1970.
 
-    No evidence is older than the position `since`. `only` are the patterns of tables that it was bounded to; with
-    `data_only` definitions, users and grants were left out. `digest` is of all the rest: it tells a report that was
-    edited.
+    No evidence is older than the position `since`. `only` are the patterns of tables that it was bounded to, `ignore`
+    those of tables whose rows were not compared, and `ignored` the tables that this left out; with `data_only`
+    definitions, users and grants were left out. `digest` is of all the rest: it tells a report that was edited.
     """
 
     result: Result
@@ -68,4 +68,6 @@ class Outcome(Struct, frozen=True):
     why: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     data_only: bool = False
+    ignore: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
     digest: str = ""

@@ -13,6 +13,7 @@ from understudy.migrate.verify.pairs import Pair
 from understudy.migrate.verify.state import TableState
 from understudy.migrate.verify.tables import Matched
 
+NAMED = 5  # of the tables that were ignored; the report has all
 GRAVITY = (Result.EQUAL, Result.UNDECIDED, Result.DIFFERENT)
 
 
@@ -78,8 +79,16 @@ def words(outcome: Outcome, shown: int) -> Iterator[str]:
             yield f"{table.name}: {rest} rows more differ"
         if table.unsearched:
             yield f"{table.name}: {table.unsearched} ranges differ too, whose rows were not looked for"
+    yield from _ignored(outcome)
     yield from (f"incomplete: {why}" for why in outcome.why)
     yield _verdict(outcome)
+
+
+def _ignored(outcome: Outcome) -> Iterator[str]:
+    if outcome.ignore:
+        names, more = ", ".join(outcome.ignored[:NAMED]), len(outcome.ignored) - NAMED
+        left = f"{names}{f' and {more} more' if more > 0 else ''}" if names else "no table"
+        yield f"ignored, as [migrate.verify] says, their rows were not compared: {left} ({', '.join(outcome.ignore)})"
 
 
 def _tables(tables: Sequence[TableOutcome]) -> Iterator[str]:

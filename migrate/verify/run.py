@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack, closing
 from typing import TypeVar
 
@@ -26,7 +26,7 @@ from understudy.migrate.verify.rechecking import Rechecker
 from understudy.migrate.verify.schedule import Schedule, batches, is_small
 from understudy.migrate.verify.sessions import Sides, retried
 from understudy.migrate.verify.state import State
-from understudy.migrate.verify.tables import Matched, match
+from understudy.migrate.verify.tables import Matched, Table, match
 from understudy.migrate.verify.working import Tally, Worker
 from understudy.migrate.verify.yielding import Share, Turns
 
@@ -51,6 +51,7 @@ class Run:
         self.rechecker: Rechecker | None = None
         self.pairs: tuple[Pair, ...] = ()
         self.matched = Matched((), (), ())
+        self.ignored: tuple[str, ...] = ()
         self.sides: tuple[Side, Side] = (Side(old), Side(new))
         self.structure: tuple[Finding, ...] = ()
         self.resumed = False
@@ -119,14 +120,7 @@ class Run:
 
     def _catalogued(self, sides: Sides) -> bool:
         """Read both sides' definitions; whether anything remains to be looked at."""
-        wanted = self._only, self._settings.ignore
-        old, new = sides.steady(
-            lambda: sides.both(
-                lambda old: catalogue.tables(old, *wanted), lambda new: catalogue.tables(new, *wanted), catalogue.SCAN_S
-            ),
-            self.ending.is_set,
-        )
-        self.matched = match(old, new, self._folded)
+        self.matched = match(*self._wanted(sides), self._folded)
         known_pairs = {pair.digest: pair for pair in self.pairs}
         self.pairs = tuple(
             known_pairs.get(digest(*both)) or paired(*both, self._settings.thorough) for both in self.matched.both
@@ -145,6 +139,19 @@ class Run:
         left = self._state.unfinished()
         self.tally.tables = len(self.pairs)
         return bool(left - self.tally.troubles.keys())
+
+    def _wanted(self, sides: Sides) -> tuple[list[Table], list[Table]]:
+        """Both sides' tables without those to ignore, which are remembered."""
+        only, ignore = self._only, self._settings.ignore
+        old, new = sides.steady(
+            lambda: sides.both(
+                lambda old: catalogue.tables(old, only), lambda new: catalogue.tables(new, only), catalogue.SCAN_S
+            ),
+            self.ending.is_set,
+        )
+        ignored = {table.full_name for table in (*old, *new) if catalogue.is_like(table.schema, table.name, ignore)}
+        self.ignored = tuple(sorted(ignored))
+        return _without(old, ignored), _without(new, ignored)
 
     def _round(self) -> None:
         known = self._state.tables()
@@ -208,6 +215,10 @@ class Run:
             raise errors[0]
         if self.ending.is_set():
             raise EndedError("verify was ended")
+
+
+def _without(tables: Sequence[Table], names: Collection[str]) -> list[Table]:
+    return [table for table in tables if table.full_name not in names]
 
 
 def shown(at: Coordinates) -> str:

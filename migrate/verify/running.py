@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 from rich.console import Console
 
-from understudy.config import Settings
+from understudy.config import Settings, Verify
 from understudy.errors import UnderstudyError
 from understudy.migrate.clock import SystemClock
 from understudy.migrate.discover import discover
 from understudy.migrate.logins import FromSettings
 from understudy.migrate.mysql import MySql
 from understudy.migrate.topology import Tree, grow
-from understudy.migrate.verify import accounts, reporting, structure
+from understudy.migrate.verify import accounts, report, reporting, structure
 from understudy.migrate.verify.finding import Finding
 from understudy.migrate.verify.moments import descent
 from understudy.migrate.verify.options import Outcome
@@ -42,15 +40,14 @@ class Asked(NamedTuple):
 
 
 def outcomes(settings: Settings, asked: Asked, console: Console) -> Iterator[Outcome]:
-    """Each pair of servers compared, one after another; `report.json` holds those so far. Raises UnderstudyError."""
+    """Each pair of servers compared, one after another, and kept in `report.json`. Raises UnderstudyError."""
     servers, tree = MySql(FromSettings(settings.migrate)), _tree(settings, asked)
     folder = settings.state / "migrate" / "verify"
-    done: list[Outcome] = []
     for old, new in pairs(settings, asked):
         with _alone(folder, old, new) as state, closing(state):
-            done.append(_compared(settings, asked, console, servers, tree, state, (old, new)))
-        _save(folder / "report.json", done)
-        yield done[-1]
+            outcome = _compared(settings, asked, console, servers, tree, state, (old, new))
+        report.keep(folder / "report.json", outcome)
+        yield outcome
 
 
 def pairs(settings: Settings, asked: Asked) -> list[tuple[str, str]]:
@@ -90,7 +87,7 @@ def _compared(
     begun_s = clock.monotonic_s()
     own = {settings.migrate.login(side).user for side in sides} | {settings.migrate.replication.user}
     _run_it(run, asked, servers, console, own)
-    return _outcome(run, state, asked, clock.now_s(), clock.monotonic_s() - begun_s, settings.migrate.verify.thorough)
+    return _outcome(run, state, asked, clock.now_s(), clock.monotonic_s() - begun_s, settings.migrate.verify)
 
 
 def _run_it(run: Run, asked: Asked, servers: MySql, console: Console, ours: Collection[str]) -> None:
@@ -123,7 +120,7 @@ def _definitions(servers: MySql, run: Run, own_users: Collection[str]) -> list[F
         return [*structure.differences(ours, theirs), *accounts.differences(ours, theirs, own_users)]
 
 
-def _outcome(run: Run, state: State, asked: Asked, now_s: float, seconds: float, thorough: bool) -> Outcome:
+def _outcome(run: Run, state: State, asked: Asked, now_s: float, seconds: float, how: Verify) -> Outcome:
     facts, known, left = state.facts(), state.tables(), state.unfinished()
     tables = tuple(
         reporting.table_outcome(pair, known[pair.name], pair.name in left, run.tally.troubles.get(pair.name, ""))
@@ -138,9 +135,9 @@ def _outcome(run: Run, state: State, asked: Asked, now_s: float, seconds: float,
     return reporting.sealed(
         Outcome(
             reporting.overall(tables, findings, why), *run.sides, float(facts.get("started", now_s)), now_s,
-            facts.get("since", ""), facts.get("until", ""), run.resumed, thorough, run.tally.rows,
+            facts.get("since", ""), facts.get("until", ""), run.resumed, how.thorough, run.tally.rows,
             run.tally.rows / max(seconds, 1e-6), seconds, tables, findings, why,
-            tuple(asked.only), asked.data_only,
+            tuple(asked.only), asked.data_only, tuple(how.ignore), run.ignored,
         )
     )  # fmt: skip
 
@@ -156,13 +153,3 @@ def _alone(folder: Path, old: str, new: str) -> Iterator[State]:
         except BlockingIOError as error:
             raise UnderstudyError(f"{old} and {new} are being compared by another run", "wait for it") from error
         yield State(folder / f"{name}.sqlite")
-
-
-def _save(file: Path, done: Sequence[Outcome]) -> None:
-    """Written whole or not at all."""
-    fresh = file.with_suffix(".new")
-    with fresh.open("wb") as out:
-        out.write(msgspec.json.format(msgspec.json.encode({"runs": done}), indent=1))
-        out.flush()
-        os.fsync(out.fileno())
-    fresh.replace(file)

@@ -467,11 +467,19 @@ def test_many_small_tables_are_compared_many_at_a_time_and_an_empty_schema_is_eq
 def test_the_report_is_kept_as_evidence_with_the_servers_it_is_of(stages: dict[str, Stage]) -> None:
     stage = stages["mysql"]
     database = fresh(stage)
-    stage.write(*counted(database, rows=10))
-    operator = stage.operator()
-    told_ = operator.ask("verify", "--data-only", "--table", f"{database.strip('`')}.*")
+    name = database.strip("`")
+    stage.write(*counted(database, rows=10), f"CREATE TABLE {database}.`cache.1` (id INT PRIMARY KEY)")
+    stage.spoil("new", f"INSERT INTO {database}.`cache.1` VALUES (1)")
+    operator = stage.operator(ignore=[f"{name}.cache.*"])
+    arguments = ("verify", "--data-only", "--table", f"{database.strip('`')}.*")
+    told_ = operator.ask(*arguments)
     assert (told_.code, "EQUAL" in told_.out) == (0, True), told_
+    assert f"their rows were not compared: {name}.cache.1 ({name}.cache.*)" in told_.out
+    reversed_ = operator.ask(*arguments, "--old", stage.new.address, "--new", stage.old.address, "--json")
+    assert len(json.loads(reversed_.out)["runs"]) == 1, reversed_
+    assert operator.ask(*arguments).code == 0
     report = json.loads((operator.file.parent / "state/migrate/verify/report.json").read_text())
-    (run,) = report["runs"]
-    assert run["old"]["identity"]["server_uuid"]
+    reversed_run, run = report["runs"]
+    assert run["old"]["identity"]["server_uuid"] == reversed_run["new"]["identity"]["server_uuid"]
+    assert (run["ignore"], run["ignored"]) == ([f"{name}.cache.*"], [f"{name}.cache.1"])
     assert len(run["digest"]) == 64

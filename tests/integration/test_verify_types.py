@@ -114,7 +114,7 @@ def loaded(stage: Stage) -> str:
 
 def pair_of(stage: Stage, name: str) -> Pair:
     with stage.old.sql() as old, stage.new.sql() as new:
-        (ours,), (theirs,) = (catalogue.tables(side, (name.replace("`", ""),), ()) for side in (old, new))
+        (ours,), (theirs,) = (catalogue.tables(side, (name.replace("`", ""),)) for side in (old, new))
     return paired(ours, theirs, thorough=True)
 
 
@@ -209,7 +209,7 @@ def test_documents_of_mysql_are_compared_as_what_they_are(stages: dict[str, Stag
         session.execute("INSERT INTO documents.a VALUES (2, '1', NULL)")
         session.execute("INSERT INTO documents.b VALUES (2, '1.0', NULL)")
     with server.sql() as session:
-        ours, theirs = (catalogue.tables(session, (f"documents.{name}",), ())[0] for name in ("a", "b"))
+        ours, theirs = (catalogue.tables(session, (f"documents.{name}",))[0] for name in ("a", "b"))
         pair = paired(ours, theirs, thorough=True)
         keys = [("1",), ("2",)]
         left, right = numbers(session, pair, pair.old.columns(keys)), numbers(session, pair, pair.new.columns(keys))

@@ -111,6 +111,26 @@ def test_headers_of_the_settings_are_masked_and_others_are_not() -> None:
         (f'callback({{"password":"{S}"}})', "text/javascript"),
         (f"hello\npassword={S}\n", "text/plain"),
         (f'<a href="/reset?a=1&amp;token={S}">', "text/html"),
+        (f'<input type="hidden" name="token" value="{S}">', "text/html"),
+        (f"<INPUT VALUE='{S}' NAME='user[password]' />", "text/html"),
+        (f"<input name=token value={S}>", "text/html"),
+        (f'<input type="password" name="x" title="a > b" value="{S}">', "text/html"),
+        (f'<input data-token="1" value="{S}" id="token">', "text/html"),
+        (f'<meta name="token" content="{S}">', "text/html"),
+        (f'<textarea class="x" name="secret">\n{S} & more</textarea>', "text/html"),
+        (f'<div data-all="{{&quot;token&quot;:&quot;{S}&quot;,&quot;a&quot;:1}}">', "text/html"),
+        (f'<div onclick="f({{&#39;token&#39;: &#39;{S}&#39;}})">', "text/html"),
+        (f"<script>var token = '{S}';</script>", "text/html"),
+        (f'<script>page.token="{S}";</script>', "text/html"),
+        (f"<script>f({{a: 1, token: `{S}`}}, {{'pwd': '{S}'}})</script>", "text/html"),
+        (f"<script>$token = 'it\\'s {S}'</script>", "text/html"),
+        (f"<login><password>{S}</password></login>", "application/xml"),
+        (f'<s:Token a="b"\n><![CDATA[<{S}>]]></s:Token>', "application/soap+xml"),
+        (f'<login user="joe" password="two words {S}"/>', "text/xml"),
+        (json.dumps({"html": f'<input name="token" value="{S}">'}), JSON),
+        (json.dumps({"html": f'<input name="token" value="{S}">'}).replace("<", "\\u003c"), JSON),
+        (json.dumps({"js": f'token="two words {S}"'}), JSON),
+        (json.dumps({"xml": f"<token>{S}</token>"}).replace("/", "\\/"), JSON),
         (f'--XyZ\r\nContent-Disposition: form-data; name="password"\r\n\r\n{S}\r\n--XyZ--\r\n', MULTIPART),
         (f"--XyZ\r\nContent-Disposition: form-data; name=password\r\n\r\n{S}\r\n--XyZ--\r\n", MULTIPART),
         (f"--XyZ\r\nContent-Disposition: form-data; name*=utf-8''password\r\n\r\n{S}\r\n--XyZ--\r\n", MULTIPART),
@@ -172,6 +192,10 @@ def test_what_can_not_be_examined_is_not_recorded(body: bytes, content_type: str
         (b'{"text": "the password is a token of trust"}', JSON, ""),
         (b"a=1&b=2", FORM, ""),
         (b'{"h": "\\u003cb\\u003e"}', JSON, ""),
+        (b'<label for="password">Your password: </label><input type="password" name="password">', "text/html", ""),
+        (b'<input name="token_count" value="3"><option value="token">Token</option>', "text/html", ""),
+        (b"usage: curl --token <token> URL", "text/plain", ""),
+        (b"<password/><a>b</a>", "text/xml", ""),
     ],
 )
 def test_a_body_without_secrets_stays_the_very_same(body: bytes, content_type: str, encoding: str) -> None:
@@ -185,6 +209,12 @@ def test_all_but_the_secret_stays_as_it_was() -> None:
     expected = f'{{ "a" : 1.0,\n"password":"{x}",  "b":[1,\t2], "token": "{null}", "é": "\udc80" }}'
     assert result == expected.encode("utf-8", "surrogateescape")
     json.loads(result.decode("utf-8", "replace"))
+
+
+def test_around_a_field_a_page_stays_as_it_was() -> None:
+    page = '<p>token</p><input name="token" value="x" class="a"><input name="q" value="y"> <b>password: none</b>'
+    result = MASKER.body(page.encode(), "text/html", "")
+    assert result == page.replace('"x"', f'"{masked("x")}"').encode()
 
 
 def test_json_in_json_stays_json() -> None:

@@ -175,7 +175,7 @@ def translated(
     grants: list[Statement] = []
     last: list[Statement] = []
     for line in one.grants:
-        sql, lost = _grant(one, line, known)
+        sql, lost = granted(one, line, known)
         notes += lost
         if sql:
             (last if sql.startswith("SET DEFAULT ROLE") else grants).append(Statement(sql))
@@ -213,16 +213,13 @@ def _joined(head: str, identified: str, rest: str, hashes: Sequence[Secret]) -> 
     return Statement(sql, tuple(hashes)) if hashes else Statement(sql.replace("%%", "%"))
 
 
-def _grant(one: Account, line: str, known: Known) -> tuple[str, list[str]]:
+def granted(one: Account, line: str, known: Known) -> tuple[str, list[str]]:
     """The grant for the new server, empty where nothing of it is left; and what is lost or added."""
-    head, tail = _parted(one, line)
-    if not head:
+    words, where, option = parted(one, line)
+    if not words:
         return line, []  # REVOKE of a partial revoke, SET DEFAULT ROLE
-    option = " WITH GRANT OPTION" if " WITH GRANT OPTION" in tail else ""
-    option = " WITH ADMIN OPTION" if " WITH ADMIN OPTION" in tail else option
-    words, on, where = _on(head.removeprefix("GRANT "))
-    if not on or words == "PROXY":
-        return f"{head} TO {one.name}{option}", []
+    if not where or words == "PROXY":
+        return f"GRANT {words}{f' ON {where}' if where else ''} TO {one.name}{option}", []
     wanted = [name for word in split_privileges(words) for name in successors(word, known)]
     kept = [word for word in dict.fromkeys(wanted) if _plain(word) in known.privileges | {"USAGE", "ALL PRIVILEGES"}]
     lost = [word for word in dict.fromkeys(wanted) if word not in kept]
@@ -232,7 +229,16 @@ def _grant(one: Account, line: str, known: Known) -> tuple[str, list[str]]:
     return f"GRANT {', '.join(kept)} ON {where} TO {one.name}{option}", notes
 
 
-def _parted(one: Account, line: str) -> tuple[str, str]:
+def parted(one: Account, line: str) -> tuple[str, str, str]:
+    """(privileges or a role, what they are on, " WITH … OPTION") of a line of SHOW GRANTS; empty of any other line."""
+    head, tail = _around_name(one, line)
+    option = " WITH GRANT OPTION" if " WITH GRANT OPTION" in tail else ""
+    option = " WITH ADMIN OPTION" if " WITH ADMIN OPTION" in tail else option
+    words, where = _on(head.removeprefix("GRANT "))
+    return words, where, option if head else ""
+
+
+def _around_name(one: Account, line: str) -> tuple[str, str]:
     """A line of SHOW GRANTS before and after " TO whom": 5.6 does not escape quotes within the name."""
     if not line.startswith("GRANT "):
         return "", line
@@ -246,13 +252,13 @@ def _parted(one: Account, line: str) -> tuple[str, str]:
     return "", line
 
 
-def _on(head: str) -> tuple[str, str, str]:
-    """(privileges, " ON ", what they are on), apart from an ON within quotes or columns."""
+def _on(head: str) -> tuple[str, str]:
+    """(privileges, what they are on), apart from an ON within quotes or columns."""
     for at in re.finditer(r" ON ", head):
         before = head[: at.start()]
         if before.count("`") % 2 == 0 and before.count("(") == before.count(")"):
-            return before, at[0], head[at.end() :]
-    return head, "", ""
+            return before, head[at.end() :]
+    return head, ""
 
 
 def split_privileges(words: str) -> list[str]:

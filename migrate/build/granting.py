@@ -1,8 +1,8 @@
 """Creates on a new server the users and grants of the server that it was copied from, and drops them again.
 
-Nothing is written to a binary log. Who is going to be created is written to the target's mark first, so that an attempt
-that was interrupted is told from accounts that were there before, and is made anew. A dry run shows the statements
-without any hash or password.
+Nothing is written to a binary log. Who is going to be created, and what is going to be granted to MariaDB's PUBLIC, is
+written to the target's mark first, so that an attempt that was interrupted is told from accounts and grants that were
+there before, and is made anew. A dry run shows the statements without any hash or password.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from understudy.errors import SettingsError, UnderstudyError
-from understudy.migrate.build import accounts, mark, target
+from understudy.migrate.build import accounts, mark, public, target
 from understudy.migrate.build.accounts import Account, Known, Translation
 from understudy.migrate.build.mark import Mark
 from understudy.migrate.build.progress import Progress
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 BUILT_IN = frozenset({"mysql_native_password", "unix_socket"})  # MariaDB has these without listing them as plugins
 NOT_THERE = frozenset({1146, 1305, 1054, 1133, 1049, 3523, 1144, 1221})
 NO_SUCH_GRANT = 1141
+GONE = frozenset({NO_SUCH_GRANT, 1147, 1403, 1959, 1962})  # no such grant on it, on its table, routine; or no such role
 MAY_NOT_PROXY = 1698
 
 
@@ -40,7 +41,7 @@ class AccountError(UnderstudyError):
 def told(copying: Copying) -> list[str]:
     """What `create` would say to the target, secrets as …, and what is to be known of it."""
     with copying.servers.open(copying.under) as source, copying.servers.open(copying.server) as session:
-        made = list(_translations(copying, source, _known(source, session)))
+        made = _translations(copying, source, session)
     statements = [one.shown() for group in zip(*map(_in_order, made), strict=False) for part in group for one in part]
     return [*(f"{copying.server}> {one};" for one in statements), *(note for one in made for note in one.notes)]
 
@@ -53,13 +54,14 @@ def create(copying: Copying, progress: Progress) -> list[str]:
         if begun.accounts_finished:
             return []
         _drop(session, begun)
-        made = list(_translations(copying, source, _known(source, session)))
+        made = _translations(copying, source, session)
         names = tuple((one.account.user, one.account.host) for one in made if one.create)
-        begun = replace(begun, accounts=names)
+        begun = replace(begun, accounts=names, public=tuple(one.sql for one in made[-1].grants))
         mark.write(session, begun)
         progress.begins(f"creating {len(names)} accounts on {copying.server}")
         notes = [note for one in made for note in one.notes] + list(_say_all(session, made))
-        mark.write(session, replace(begun, accounts_finished=True))
+        granted = public.kept(begun.public, _public(session))  # what a grant is on may not be there
+        mark.write(session, replace(begun, accounts_finished=True, public=granted))
         if closed:
             session.execute(session.dialect.sql(Word.READ_ONLY))
     for note in notes:
@@ -71,22 +73,30 @@ def created(copying: Copying) -> bool:
     """Whether the target has all accounts that are to be created there."""
     with copying.servers.open(copying.server) as session:
         found = mark.read(session, copying.server)
-        return bool(found and found.accounts_finished and set(found.accounts) <= _there(session))
+        if found is None or not found.accounts_finished:
+            return False
+        return set(found.accounts) <= _there(session) and found.public == public.kept(found.public, _public(session))
 
 
 def drop(copying: Copying) -> None:
-    """Drop the accounts that were created, and no other."""
+    """Drop the accounts that were created, and no other, and take back what was granted to PUBLIC."""
     with target.kept(copying.servers, copying.server) as session:
-        if (found := mark.read(session, copying.server)) is None or not found.accounts:
+        if (found := mark.read(session, copying.server)) is None or not (found.accounts or found.public):
             return
         closed = target.open_to_us(session)
         _drop(session, found)
-        mark.write(session, replace(found, accounts=(), accounts_finished=False))
+        mark.write(session, replace(found, accounts=(), accounts_finished=False, public=()))
         if closed:
             session.execute(session.dialect.sql(Word.READ_ONLY))
 
 
 def _drop(session: Database, found: Mark) -> None:
+    for statement in [one for line in found.public for one in public.revoked(line)]:
+        try:
+            session.execute(statement)
+        except ServerError as error:
+            if error.number not in GONE:
+                raise
     for user, host in found.accounts:
         if (user, host) in _there(session):
             role = session.version.is_mariadb() and not host
@@ -119,10 +129,18 @@ def _say_all(session: Database, made: list[Translation]) -> Iterator[str]:
                     yield f"{one.account.name} lacks a grant, as what it is on is not there: {statement.shown()}"
 
 
-def _translations(copying: Copying, source: Database, known: Known) -> Iterator[Translation]:
-    passwords = _passwords(copying.settings.passwords)
-    for one in _accounts(source):
-        yield accounts.translated(one, known, passwords)
+def _translations(copying: Copying, source: Database, session: Database) -> list[Translation]:
+    """Of each account; the last one is what all have by PUBLIC."""
+    passwords, known = _passwords(copying.settings.passwords), _known(source, session)
+    made = [accounts.translated(one, known, passwords) for one in _accounts(source)]
+    return [*made, public.translated(_public(source).values(), _public(session).values(), known)]
+
+
+def _public(session: Database) -> Mapping[str, str]:
+    """What a server grants to PUBLIC, by what it is on."""
+    if not public.is_known(session.version):
+        return {}
+    return {public.place(line): line for line in public.own(_first(session, "SHOW GRANTS FOR PUBLIC"))}
 
 
 def _passwords(file: str) -> Mapping[str, Secret]:
@@ -142,7 +160,7 @@ def _accounts(source: Database) -> Iterator[Account]:
     rows = source.rows("SELECT * FROM mysql.user ORDER BY User, Host")
     for row in sorted(rows, key=lambda row: text(row.get("is_role")) != "Y"):
         user, host = text(row["User"]), text(row["Host"])
-        if accounts.is_left_alone(user, host) or (user == "PUBLIC" and source.version.is_mariadb()):
+        if accounts.is_left_alone(user, host) or (user == public.NAME and source.version.is_mariadb()):
             continue
         if not user:
             yield Account(user, host, why_left_out="an anonymous account takes others' place at login")

@@ -39,6 +39,7 @@ class Mark(Struct, frozen=True):
         tuple[str, str], ...
     ] = ()  # user and host of each that was created; the host of a role may be empty
     accounts_finished: bool = False
+    public: tuple[str, ...] = ()  # the GRANTs to PUBLIC that were made with them
 
 
 def read(session: Database, server: str) -> Mark | None:

@@ -3,8 +3,7 @@
 Accounts are read from the grant tables as check reads them. No hash leaves a server's rows: what is compared is a
 digest under a key of this run, and no finding shows even that. Which accounts belong to a server itself, so that build
 leaves them alone, they are left alone here; what build makes of a privilege is no finding (`granted`). What MariaDB
-grants to PUBLIC is compared too, though build leaves it to the operator. Limits, expiry and the like are `terms`; roles
-and proxies are `membership`.
+grants to PUBLIC is compared too. Limits, expiry and the like are `terms`; roles and proxies are `membership`.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
+from understudy.migrate.build import public
 from understudy.migrate.build.accounts import is_left_alone
 from understudy.migrate.checks.accounts import Account
 from understudy.migrate.checks.collect import TABLES
@@ -32,7 +32,7 @@ from understudy.migrate.words import Word
 
 MORE = {"defaults": Word.DEFAULT_ROLES, "proxies": Word.PROXIES}
 USES = (*(word for word, _ in TABLES.values()), *MORE.values())  # what reads the grant tables
-ITS_OWN = ("debian-sys-maint", "PUBLIC")  # further names that belong to a server itself
+ITS_OWN = ("debian-sys-maint", public.NAME)  # further names that belong to a server itself
 CLASSES = {
     "": "native", "mysql_native_password": "native",
     "caching_sha2_password": "sha", "sha256_password": "sha",
@@ -85,8 +85,8 @@ def side(session: Database, ignored: Collection[str] = ()) -> Side:
 
 def _public(version: Version, found: Mapping[Who, Account]) -> Mapping[str, frozenset[str]]:
     """What all may do; where there is no PUBLIC, an account may be called so."""
-    role = found.get((granted.PUBLIC, "%"))
-    return granted.of_public(role.grants) if role and role.is_role and version.is_mariadb(10, 11) else {}
+    role = found.get((public.NAME, "%"))
+    return granted.of_public(role.grants) if role and role.is_role and public.is_known(version) else {}
 
 
 def _by_name(found: Iterable[Account]) -> dict[Who, Account]:
@@ -115,9 +115,9 @@ def compare(old: Side, new: Side) -> Iterator[Finding]:
         if who not in old.accounts:
             yield Finding(Kind.USER, str(account), f"the {_noun(account)} is on the new side alone")
     yield from granted.differing_for_all(old.public, new.public, (old.version, new.version), (old.known, new.known))
-    if new.version.is_mariadb(10, 11):
-        was, now = (side.members.get((granted.PUBLIC, "%"), NOTHING) for side in (old, new))
-        yield from membership.differing(granted.PUBLIC, Sides(was, now), is_mariadb=True)
+    if public.is_known(new.version):
+        was, now = (side.members.get((public.NAME, "%"), NOTHING) for side in (old, new))
+        yield from membership.differing(public.NAME, Sides(was, now), is_mariadb=True)
 
 
 def _created(old: Side, new: Side) -> Mapping[Who, Collection[Role]]:

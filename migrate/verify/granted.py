@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
+from understudy.migrate.build import public
 from understudy.migrate.checks.accounts import Account
 from understudy.migrate.verify.finding import Finding, Kind
 from understudy.migrate.versions import Version
@@ -55,8 +56,6 @@ BECOMES: Mapping[str, frozenset[str]] = {
 MOST = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "INDEX", "ALTER"})  # ALL PRIVILEGES, on any
 
 
-PUBLIC = "PUBLIC"  # all accounts of a MariaDB 10.11 or later; its grants are those of a role of this name
-OF_INSTALLATION = ("test.*", "test\\_%.*")  # what mariadb-install-db grants to PUBLIC (mariadb_test_db.sql)
 Grants = Mapping[str, frozenset[str]]
 Versions = tuple[Version, Version]
 Known = tuple[frozenset[str], frozenset[str]]
@@ -79,17 +78,17 @@ def differing(old: Account, new: Account, versions: Versions, known: Known) -> I
 
 def differing_for_all(old: Grants, new: Grants, versions: Versions, known: Known) -> Iterator[Finding]:
     """In what the privileges of PUBLIC differ, which every account has besides its own."""
-    if not old or versions[1].is_mariadb(10, 11):
-        yield from _differing(old, new, Named(PUBLIC, PUBLIC), versions, known)
+    if not old or public.is_known(versions[1]):
+        yield from _differing(old, new, Named(public.NAME, public.NAME), versions, known)
         return
     held = "; ".join(f"{', '.join(sorted(names))} on {where}" for where, names in sorted(old.items()))
     said = f"{versions[1]} has no PUBLIC, and all accounts had by it: {held}"
-    yield Finding(Kind.GRANT, PUBLIC, said, mend=("Grant it to each account that needs it.",))
+    yield Finding(Kind.GRANT, public.NAME, said, mend=("Grant it to each account that needs it.",))
 
 
 def of_public(grants: Grants) -> Grants:
     """What somebody has granted to PUBLIC: without what comes with an installation."""
-    return {where: names for where, names in grants.items() if where not in OF_INSTALLATION}
+    return {where: names for where, names in grants.items() if where not in public.OF_INSTALLATION}
 
 
 def _differing(old: Grants, new: Grants, who: Named, versions: Versions, known: Known) -> Iterator[Finding]:

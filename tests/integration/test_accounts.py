@@ -28,6 +28,7 @@ SHARED = (
     "CREATE DATABASE shop",
     "CREATE TABLE shop.t (id INT PRIMARY KEY, v INT)",
     "CREATE TABLE shop.other (id INT PRIMARY KEY)",
+    "CREATE TABLE shop.columns (id INT PRIMARY KEY, v INT)",
     "CREATE PROCEDURE shop.p() SELECT 1",
     "CREATE USER app@'%' IDENTIFIED BY 'it''s old'",
     "GRANT SELECT (id), INSERT ON shop.t TO app@'%'",
@@ -63,14 +64,28 @@ OF = {
     ),
 }
 PAIRS = [("mysql-5.6", "new97"), ("mysql-9.7", "new97"), ("mariadb-10.5", "mariadb-11.8")]
+TO_PUBLIC = (
+    "CREATE ROLE reader",
+    "GRANT SELECT ON shop.other TO reader",
+    "GRANT reader TO PUBLIC",
+    "CREATE DATABASE `PUBLIC`",
+    "GRANT ALL ON `PUBLIC`.* TO PUBLIC WITH GRANT OPTION",
+    "GRANT ALL ON `test\\_%`.* TO PUBLIC",
+    "GRANT PROCESS, SUPER ON *.* TO PUBLIC",
+    "GRANT SELECT ON shop.t TO PUBLIC",
+    "GRANT UPDATE (v, id), INSERT ON shop.columns TO PUBLIC",
+    "GRANT EXECUTE ON PROCEDURE shop.p TO PUBLIC",
+    "GRANT SELECT ON mine.* TO PUBLIC",
+)
 
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[dict[str, Running]]:
     with ExitStack() as stack:
         net = stack.enter_context(network())
-        made = started(stack, net, *(Node(image, image) for image in (*OF, "mariadb-11.8")), Node("new97", "mysql-9.7"))
-        for name, own in OF.items():
+        images = (*OF, "mariadb-10.11", "mariadb-11.8")
+        made = started(stack, net, *(Node(image, image) for image in images), Node("new97", "mysql-9.7"))
+        for name, own in {**OF, "mariadb-10.11": TO_PUBLIC}.items():
             with made[name].sql() as session:
                 for statement in (*SHARED, *own):
                     session.execute(statement)
@@ -164,6 +179,54 @@ def test_an_attempt_that_was_interrupted_is_made_anew_and_others_accounts_stay(s
         assert session.rows("SELECT 1 FROM mysql.user WHERE User = 'empty'"), "it was there before"
         session.execute("DROP USER `empty`@localhost")
     copying.wipe(wanted)
+
+
+def public(server: Running) -> set[str]:
+    """What a server grants to PUBLIC itself."""
+    with server.sql() as session:
+        lines = {str(next(iter(row.values()))) for row in session.rows("SHOW GRANTS FOR PUBLIC")}
+    return {line for line in lines if " TO PUBLIC" in line}
+
+
+def test_what_all_accounts_have_by_public_arrives_and_is_taken_back_but_for_what_was_there(
+    servers: dict[str, Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = servers["mariadb-10.11"], servers["mariadb-11.8"]
+    wanted = Copying(old.address, new.address, "dump", Build(), LOGINS)
+    copying.copy(wanted, Quiet())
+    own = "GRANT INSERT ON `mine`.* TO PUBLIC"
+    with new.sql() as root:
+        root.execute(own)
+    try:
+        told = granting.told(wanted)
+        assert f"{new.address}> GRANT EXECUTE ON PROCEDURE `shop`.`p` TO `PUBLIC`;" in told
+        with monkeypatch.context() as broken:
+            broken.setattr(granting, "_say_all", lambda *_: pytest.fail("killed"))
+            with pytest.raises(pytest.fail.Exception):
+                granting.create(wanted, Quiet())
+        assert not granting.created(wanted)
+        before = new.coordinates()
+        notes = granting.create(wanted, Quiet())
+        assert [note for note in notes if "PUBLIC" in note] == [
+            "PUBLIC has a grant on `mine`.* already, and it is left as it is: before it was GRANT SELECT ON `mine`.* TO"
+            " PUBLIC"
+        ]
+        assert granting.created(wanted)
+        assert new.coordinates() == before, "nothing of it is in the new server's own log"
+        with old.sql() as before_, new.sql() as after:
+            found = [one.found for one in verified.differences(before_, after, ("root", "repl")) if not one.note]
+        assert found == ["SELECT on mine.* is missing", "INSERT on mine.* is on the new side alone"]
+        logs_in(new, "app", "it's old", "SELECT v FROM shop.t", "SELECT * FROM shop.other")
+        with new.sql() as root:
+            root.execute("REVOKE UPDATE (v, id), INSERT ON shop.columns FROM PUBLIC")
+        assert not granting.created(wanted), "it sees that something of it is gone"
+    finally:
+        granting.drop(wanted)
+        left = public(new)
+        with new.sql() as root:
+            root.execute("REVOKE INSERT ON mine.* FROM PUBLIC")
+        copying.wipe(wanted)
+    assert left == {own}
 
 
 LEAST = [("mysql-5.6", "new97"), ("mysql-9.7", "new97"), ("mariadb-10.5", "mariadb-11.8")]

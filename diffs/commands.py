@@ -13,6 +13,7 @@ from rich.console import Console
 
 from understudy.config import Settings
 from understudy.configfile import load
+from understudy.diffs import announce
 from understudy.diffs import report as reports
 from understudy.diffs import show as shows
 from understudy.diffs.classify import classify
@@ -22,6 +23,7 @@ from understudy.diffs.findings import Findings, KeptSample
 from understudy.diffs.judge import Judge
 from understudy.diffs.lock import JudgeLock
 from understudy.diffs.store import SqliteStore
+from understudy.diffs.verdicts import of, verdicts
 from understudy.errors import StoreError
 
 app = typer.Typer(help="What the shadows answered differently.", no_args_is_help=True, rich_markup_mode="rich")
@@ -42,14 +44,38 @@ def _print_json(value: object) -> None:
 @app.command()
 def report(config: Config = DEFAULT, as_json: Json = False) -> None:
     """What differs, where, how often, and how fast both stacks are."""
-    findings = Findings(load(config).database)
+    settings = load(config)
+    findings = Findings(settings.database)
     try:
         if as_json:
             _print_json(reports.as_json(findings))
         else:
-            reports.report(findings, _console(), "" if config == DEFAULT else f" -c {shlex.quote(str(config))}")
+            reports.report(findings, _console(), _option(config), of(findings, settings))
     finally:
         findings.close()
+
+
+def _option(config: Path) -> str:
+    """What names the settings file in a command that is suggested."""
+    return "" if config == DEFAULT else f" -c {shlex.quote(str(config))}"
+
+
+@app.command()
+def verdict(config: Config = DEFAULT, as_json: Json = False) -> None:
+    """Whether the new stack may take over: go, wait (not enough evidence) or no go, with the numbers.
+
+    Exit code: 0 go, 3 wait, 4 no go; 1 no database to judge by, 2 wrong settings.
+
+    What is enough is set under `verdict` in the settings.
+    """
+    settings = load(config)
+    found = verdicts(settings)
+    if as_json:
+        _print_json(announce.as_json(found))
+    else:
+        announce.announce(found, settings.verdict, _console(), _option(config))
+    if code := announce.EXIT[announce.overall(found)]:
+        raise typer.Exit(code)
 
 
 @app.command(name="list")

@@ -74,6 +74,8 @@ class Examiner:
         """Count one record; answers how many exchanges it held. Never raises for what an exchange contains."""
         if isinstance(record, Equals):
             self._summaries(record.summaries)
+            if record.summaries:
+                self.tally.last_at = max(self.tally.last_at, record.summaries[-1].at)
             return len(record.summaries)
         try:
             outcome: str = self._exchange(record)
@@ -83,6 +85,7 @@ class Examiner:
             outcome = "unjudged"
         self.tally.totals["judged"] += 1
         self.tally.totals[outcome] += 1
+        self.tally.last_at = max(self.tally.last_at, record.at)
         return 1
 
     def _summaries(self, summaries: list[Summary]) -> None:

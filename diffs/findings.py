@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +23,7 @@ SLOWER_TAIL: Final = 2.0  # or new's 95th percentile against old's, where most o
 SLOWER_MS: Final = 1.0  # and so much in milliseconds: twice of nothing is nothing
 SLOWER_REQUESTS: Final = 20  # fewer tell nothing about latency
 NOISY_SHARE: Final = 0.5  # of the requests asked again, the old stack differed from itself
+Latencies = dict[str, dict[str, float | None]]
 _DECODER = msgspec.msgpack.Decoder(Exchange)
 
 # the gravest first; what isn't named here comes after these
@@ -81,11 +84,20 @@ class Findings:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._db = connect(path)
+        self._db = connect(path, read_only=True)
 
     def close(self) -> None:
         """Let go of the database."""
         self._db.close()
+
+    @contextmanager
+    def at_one_moment(self) -> Iterator[None]:
+        """What is read inside is of one moment, whatever the judge stores meanwhile."""
+        self._rows("BEGIN")
+        try:
+            yield
+        finally:
+            self._rows("ROLLBACK")
 
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         try:
@@ -99,6 +111,20 @@ class Findings:
         lost = sum(counts.pop(name, 0) for name in ("lost_equal", "lost_different", "lost_unseen"))
         names = ("judged", *OUTCOMES, "unjudged", "torn")
         return {name: counts.get(name, 0) for name in names} | {"lost": lost}
+
+    def last_at(self) -> float | None:
+        """When the last request that was judged was made (unix seconds); None where that is not known."""
+        known = self._rows("SELECT count FROM total WHERE name = 'last_at'") or self._rows(
+            "SELECT max(last_at) FROM place"  # made before it was kept: of what differs at least
+        )
+        return float(known[0][0]) if known[0][0] is not None else None
+
+    def latencies(self) -> dict[str, Latencies]:
+        """Each shadow's latencies over all endpoints, as `statistics.latency_summary` gives them."""
+        shadows: dict[str, Paired] = {}
+        for shadow, *sketches in self._rows("SELECT shadow, old, new, delta, ratio FROM pair"):
+            shadows.setdefault(shadow, Paired()).merge(_paired(sketches))
+        return {shadow: latency_summary(paired) for shadow, paired in shadows.items()}
 
     def endpoints(self) -> list[EndpointRow]:
         """Every endpoint, those with the most differences first."""
@@ -157,10 +183,15 @@ def _place(row: tuple[Any, ...], samples: list[str]) -> PlaceRow:
 
 def _endpoint(row: tuple[Any, ...]) -> EndpointRow:
     outcomes = dict(zip(OUTCOMES, row[2 : 2 + len(OUTCOMES)], strict=True))
-    paired = Paired()
-    paired.old, paired.new, paired.delta, paired.ratio = (Sketch.decode(data) for data in row[-4:])
+    paired = _paired(row[-4:])
     latency = latency_summary(paired)
     return EndpointRow(row[0], row[1], sum(outcomes.values()), outcomes, latency, _is_slower(paired, latency))
+
+
+def _paired(sketches: Sequence[bytes]) -> Paired:
+    paired = Paired()
+    paired.old, paired.new, paired.delta, paired.ratio = (Sketch.decode(data) for data in sketches)
+    return paired
 
 
 def _is_slower(paired: Paired, latency: dict[str, dict[str, float | None]]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -10,8 +11,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from understudy.diffs import announce
 from understudy.diffs.difference import printable
 from understudy.diffs.findings import EndpointRow, Findings, PlaceRow
+from understudy.verdict import ShadowVerdict
 
 MAX_ENDPOINTS = 40
 MAX_PLACES = 25
@@ -51,8 +54,8 @@ def as_dict(row: PlaceRow) -> dict[str, Any]:
     return fields
 
 
-def report(findings: Findings, console: Console, option: str = "") -> None:
-    """Print the report; `option` names the settings file in the commands that it suggests."""
+def report(findings: Findings, console: Console, option: str, verdicts: Sequence[ShadowVerdict]) -> None:
+    """Print the report; `option` names the settings file in the commands that it suggests. The verdict ends it."""
     totals, endpoints, places = findings.totals(), findings.endpoints(), findings.places()
     console.print(summary(totals))
     if not totals["judged"]:
@@ -72,6 +75,8 @@ def report(findings: Findings, console: Console, option: str = "") -> None:
     console.print()
     for line in hints(totals, endpoints, places, option):
         console.print(line, soft_wrap="understudy" in line.plain)  # a command must stay in one line, to be copied
+    console.print()
+    console.print(announce.line(verdicts))
 
 
 def summary(totals: dict[str, int]) -> Text:

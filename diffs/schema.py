@@ -7,7 +7,8 @@ from typing import Final
 VERSION: Final = 1
 
 SCHEMA: Final = """
--- totals over everything judged: judged, different, lost_equal, torn, ...
+-- totals over everything judged: judged, different, lost_equal, torn, ...; and last_at, when the last of it was asked
+-- (whole unix seconds, of which the greatest is kept)
 CREATE TABLE total (name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 
 -- how far each run of the recordings is read

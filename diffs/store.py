@@ -69,15 +69,24 @@ class Store(Protocol):
         """Let go of it."""
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Open a judge's database that exists. Raises StoreError where there is none, or not one of this version."""
-    if not path.exists():
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """Open a judge's database that exists. Raises StoreError where there is none, or not one of this version.
+
+    With `read_only` it keeps no judge from writing: a reader of a WAL blocks nobody, and one that may not write folds
+    nothing in when it lets go (sqlite.org/wal.html).
+    """
+    try:
+        is_there = path.exists()
+    except OSError as error:
+        raise StoreError(f"{path}: can't be read: {error.strerror}") from error
+    if not is_there:
         raise StoreError(
             f"{path}: no differences have been judged yet",
             "`understudy run` judges while it runs; `understudy diffs judge` judges what is recorded",
         )
     try:
-        connection = sqlite3.connect(f"file:{_quoted(path)}?mode=rw", uri=True, isolation_level=None, timeout=10)
+        mode = "ro" if read_only else "rw"
+        connection = sqlite3.connect(f"file:{_quoted(path)}?mode={mode}", uri=True, isolation_level=None, timeout=10)
         version = connection.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.Error as error:
         raise StoreError(f"{path}: can't be read: {error}", "move it away and run `understudy diffs judge`") from error
@@ -176,6 +185,11 @@ class SqliteStore:
             "INSERT INTO total VALUES (?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
             tally.totals.items(),
         )
+        if tally.last_at:
+            self._db.execute(
+                "INSERT INTO total VALUES ('last_at', ?) ON CONFLICT DO UPDATE SET count = max(count, excluded.count)",
+                (int(tally.last_at),),
+            )
 
     def _positions(self, positions: dict[str, Position]) -> None:
         self._db.executemany(

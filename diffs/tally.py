@@ -119,10 +119,11 @@ class PairTally:
 
 
 class Tally:
-    """The counts since the last commit."""
+    """The counts since the last commit; `last_at` is when the last request of them was made (unix seconds)."""
 
     def __init__(self) -> None:
         self.totals: Counter[str] = Counter()
+        self.last_at = 0.0
         self.pairs: dict[tuple[str, str], PairTally] = {}
 
     def pair(self, endpoint: str, shadow: str) -> PairTally:

@@ -137,7 +137,7 @@ class Masks(Section, frozen=True):
     headers: Annotated[list[str], Meta(description="headers whose values are masked, beside those masked always")] = []
     fields: Annotated[
         list[str],
-        Meta(description="names of query parameters, form fields and JSON members whose values are masked"),
+        Meta(description="names of query parameters, form fields, JSON members, inputs and elements to mask"),
     ] = field(
         default_factory=lambda: [
             "password", "passwd", "pwd", "secret", "client_secret", "token", "access_token",
@@ -193,6 +193,40 @@ class Compare(Section, frozen=True):
         int, Meta(ge=0, le=1_000, description="exchanges kept for each endpoint, path and kind of difference")
     ] = 5
     endpoints: Annotated[list[EndpointRule], Meta(description="overrides of how paths are folded into endpoints")] = []
+
+
+class Verdict(Section, frozen=True):
+    """When the shadow traffic proves that a new stack may take over."""
+
+    min_requests: Annotated[
+        int, Meta(ge=1, description="fewer judged requests are no evidence; noise and what settled are not counted")
+    ] = 10_000
+    min_endpoint_requests: Annotated[
+        int, Meta(ge=1, description="an endpoint with fewer requests than this is not covered")
+    ] = 20
+    min_covered: Annotated[
+        float, Meta(ge=0, le=1, description="the share of the requests that covered endpoints must have, from 0 to 1")
+    ] = 0.95
+    max_different: Annotated[
+        float,
+        Meta(
+            ge=0.000001,
+            le=1,
+            description="the share of requests that may differ or fail; go wants 95 % certainty that it is no higher",
+        ),
+    ] = 0.001
+    max_slower: Annotated[
+        float,
+        Meta(
+            ge=1.25,
+            description="an endpoint that the report calls slower stands against it from this ratio of new to old on: "
+            "the median, or p95",
+        ),
+    ] = 1.25
+    max_lost: Annotated[
+        float,
+        Meta(ge=0, le=1, description="the share of what was recorded that may be lost or unjudged, from 0 to 1"),
+    ] = 0.01
 
 
 class Recording(Section, frozen=True):
@@ -335,6 +369,9 @@ class Check(Section, frozen=True):
     ] = 15
     verify_days: Annotated[
         int, Meta(ge=0, le=10_000, description="a comparison by `verify` that is older than this is found, in days")
+    ] = 7
+    shadow_days: Annotated[
+        int, Meta(ge=0, le=10_000, description="shadow traffic that was judged longer ago than this is found, in days")
     ] = 7
     heartbeat_table: Annotated[
         str,
@@ -525,6 +562,7 @@ class Settings(Section, frozen=True):
     timeouts: Annotated[Timeouts, Meta(description="all in milliseconds")] = Timeouts()
     masks: Annotated[Masks, Meta(description="what never reaches a disk")] = Masks()
     compare: Annotated[Compare, Meta(description="what counts as a difference")] = Compare()
+    verdict: Annotated[Verdict, Meta(description="when a new stack may take over")] = Verdict()
     recording: Annotated[Recording, Meta(description="the files between workers and judge")] = Recording()
     fluentd: Annotated[Fluentd, Meta(description="where differences are shipped")] = Fluentd()
     log: Annotated[Log, Meta(description="Understudy's own log")] = Log()

@@ -10,9 +10,11 @@ from typer.testing import CliRunner, Result
 from recorded import Recorder, equals, exchange, reply
 from understudy.diffs.commands import app
 from understudy.diffs.examine import sample_id
+from understudy.diffs.findings import Findings
 from understudy.diffs.judge import Judge
 from understudy.diffs.lock import JudgeLock
-from understudy.diffs.store import SqliteStore
+from understudy.diffs.store import Batch, SqliteStore
+from understudy.diffs.tally import Tally
 from understudy.errors import NoSampleError, StoreError
 from understudy.exchange import Failure
 
@@ -147,3 +149,114 @@ def test_judging_again_leaves_a_working_judge_alone(config: Path, settings: Any)
     assert isinstance(run("judge", "-c", config).exception, StoreError)
     lock.release()
     assert run("judge", "-c", config, "--json").exit_code == 0
+
+
+def test_the_verdict_is_told_with_its_reasons_and_numbers_and_is_the_exit_code(config: Path) -> None:
+    result = run("verdict", "-c", config)
+    assert result.exit_code == 4
+    assert result.output.splitlines()[0] == "NO GO for new"
+    for text in (
+        "no go 4 of 44 requests differ: 9.09 %, 0.1 % allowed",
+        "GET /orders/{id} (2 of 2)",
+        "no go slower: GET /users/{id}",
+        "wait  44 requests tell something: 10,000 are wanted (verdict.min_requests)",
+        "46 requests, 44 of which tell something; the last at 2026-11-18 11:06:40 UTC",
+        "new_error 1, failure 1",
+        f"understudy diffs report -c {config}",
+    ):
+        assert text in result.output, text
+    assert "\x1b" not in result.output
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+def test_the_verdict_fits_any_terminal(config: Path, columns: int) -> None:
+    lines = run("verdict", "-c", config, columns=columns).output.splitlines()
+    assert max(len(line) for line in lines if not line.startswith("  understudy ")) <= columns
+
+
+def test_the_verdict_as_json_has_the_same_facts(config: Path) -> None:
+    result = run("verdict", "-c", config, "--json")
+    assert result.exit_code == 4
+    said = json.loads(result.output)
+    assert (said["verdict"], said["exit_code"]) == ("no_go", 4)
+    (new,) = said["shadows"]
+    assert (new["shadow"], new["verdict"], new["requests"], new["telling"]) == ("new", "no_go", 46, 44)
+    assert new["reasons"][0]["verdict"] == "no_go"
+    assert [one["name"] for one in new["open"]][:2] == ["new_error", "failure"]
+
+
+ENOUGH = "min_requests = 40\nmin_endpoint_requests = 1\nmin_covered = 0.9\nmax_different = 0.9\nmax_slower = 2\n"
+
+
+@pytest.mark.parametrize(
+    ("rules", "code", "word"),
+    [
+        (ENOUGH, 0, "GO"),
+        (ENOUGH.replace("40", "45"), 3, "WAIT"),
+        (ENOUGH.replace("0.9\nmax_s", "0.01\nmax_s"), 4, "NO GO"),
+    ],
+)
+def test_what_is_enough_is_set_and_the_exit_code_says_go_wait_or_no_go(
+    config: Path, rules: str, code: int, word: str
+) -> None:
+    config.write_text(f"{config.read_text()}[verdict]\n{rules}")
+    result = run("verdict", "-c", config)
+    assert (result.exit_code, result.output.splitlines()[0]) == (code, f"{word} for new")
+    assert run("report", "-c", config).output.endswith(f"Verdict: {word}; `understudy diffs verdict` tells why\n")
+
+
+def test_a_shadow_of_the_settings_that_was_never_asked_makes_it_wait(config: Path) -> None:
+    config.write_text(
+        f'{config.read_text()}[stacks.canary]\nurl = "http://127.0.0.1:3"\nrole = "shadow"\n[verdict]\n{ENOUGH}'
+    )
+    result = run("verdict", "-c", config)
+    assert (result.exit_code, result.output.splitlines()[0]) == (3, "WAIT")
+    assert "GO for new" in result.output
+    assert "WAIT for canary\n  wait no request to it was judged" in result.output
+
+
+def test_without_stacks_in_the_settings_all_shadows_that_were_judged_are_ruled_on(config: Path) -> None:
+    config.write_text('state_dir = "state"\n[migrate]\nsource = "db:3306"\n')
+    assert run("verdict", "-c", config).output.splitlines()[0] == "NO GO for new"
+
+
+def test_before_anything_was_judged_there_is_an_error_and_after_it_began_a_wait(settings: Any, tmp_path: Path) -> None:
+    config = _write(tmp_path)
+    assert isinstance(run("verdict", "-c", config).exception, StoreError)
+    SqliteStore(settings().database).close()
+    result = run("verdict", "-c", config)
+    assert result.exit_code == 3
+    assert "no request to it was judged" in result.output
+    assert "does it get traffic?" in result.output
+
+
+def test_reading_the_verdict_writes_nothing_and_keeps_no_judge_from_writing(config: Path, settings: Any) -> None:
+    database = settings().database
+    before = database.read_bytes()
+    judge = SqliteStore(database)
+    findings = Findings(database)
+    with findings.at_one_moment():
+        judged = findings.totals()["judged"]
+        tally = Tally()
+        tally.totals["judged"] += 5
+        judge.commit(Batch({}, tally, []))
+        assert findings.totals()["judged"] == judged
+    assert findings.totals()["judged"] == judged + 5
+    with pytest.raises(StoreError, match="readonly"):
+        findings._rows("DELETE FROM total")
+    assert database.read_bytes() == before, "what the judge wrote stands beside it still"
+    judge.close()
+    findings.close()
+
+
+def test_a_database_of_which_the_last_time_is_not_kept_tells_when_it_last_saw_a_difference(
+    config: Path, settings: Any
+) -> None:
+    store = SqliteStore(settings().database)
+    store._db.execute("DELETE FROM total WHERE name = 'last_at'")
+    store.close()
+    assert json.loads(run("verdict", "-c", config, "--json").output)["shadows"][0]["last_at"] == 1_795_000_000.0
+
+
+def test_help_names_every_exit_code_of_the_verdict() -> None:
+    assert "0 go, 3 wait, 4 no go; 1 no database" in " ".join(run("verdict", "--help").output.split())

@@ -1,4 +1,4 @@
-"""What migrate needs of the world, as protocols: a session with a server, a way to open one, a clock.
+"""What migrate needs of the world, as protocols: a session with a server, a way to open one, a clock, a verdict.
 
 Checks, build, verify and the cutover are written against these; `mysql` is what stands behind them.
 """
@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, Self
 
+from understudy.config import Settings
 from understudy.migrate.dialects import Dialect
 from understudy.migrate.sqltext import Statement
 from understudy.migrate.versions import Version
+from understudy.verdict import ShadowVerdict
 
 Row = Mapping[str, Any]
 
@@ -115,4 +117,12 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Let time pass."""
+        ...
+
+
+class Shadows(Protocol):
+    """What the shadow traffic has told; handed in by the command line."""
+
+    def verdicts(self, settings: Settings) -> Sequence[ShadowVerdict]:
+        """The verdict on each shadow. Raises UnderstudyError where nothing was judged, or can't be read."""
         ...

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
+from understudy.config import Settings
+from understudy.diffs.judge import Judge
+from understudy.diffs.store import SqliteStore
 from understudy.exchange import Answer, Equals, Exchange, Record, Reply, Request, Summary
 from understudy.recording import MAGIC, SegmentName, Start, frame
 
@@ -63,3 +67,14 @@ class Recorder:
         path = self.begin()
         self.write(*records)
         return path
+
+
+def judged(state: Path, same: int, different: int) -> None:
+    """Have a judge find so many equal and so many differing requests of just now, equally fast, in this state_dir."""
+    settings = Settings(state_dir=str(state))
+    unlike = [exchange(f"x{number}", {"a": 1}, {"a": 2}) for number in range(different)]
+    alike = Equals([Summary(time.time(), "GET", "/a", 200, {"old": 2.0, "new": 2.0})] * same)
+    Recorder(settings.recordings, f"r{different}").segment(alike, *unlike)
+    judge = Judge(settings, SqliteStore(settings.database))
+    judge.run_to_end()
+    judge.close()

@@ -96,6 +96,7 @@ class Wishes(Struct, frozen=True):
     heartbeat_table: str = ""
     disk_percent: float = 15.0
     verify_days: float = 7.0
+    shadow_days: float = 7.0
     gtid_at_cutover: bool = False
 
 

@@ -17,7 +17,7 @@ from understudy.configfile import load
 from understudy.migrate.checks import shell, show, targets, waivers
 from understudy.migrate.checks.case import Case, Wishes
 from understudy.migrate.checks.collect import case, collect
-from understudy.migrate.checks.collect_left import evidence
+from understudy.migrate.checks.collect_left import evidence, shadowed
 from understudy.migrate.checks.examine import chosen, examine, exit_code, ordered
 from understudy.migrate.checks.finding import Finding, Rule
 from understudy.migrate.checks.rules import RULES
@@ -26,19 +26,29 @@ from understudy.migrate.commanding import print_json, see, settings_of, told
 from understudy.migrate.limits import limits_of
 from understudy.migrate.logins import FromSettings
 from understudy.migrate.mysql import MySql
+from understudy.migrate.ports import Shadows
 from understudy.migrate.topology import Tree
 
 Tell = Callable[[str], None]
 
 
-def run(config: Path, target_version: str, wanted: Sequence[str], *, with_shell: bool, as_json: bool) -> int:
+def run(
+    config: Path,
+    target_version: str,
+    wanted: Sequence[str],
+    shadows: Shadows | None = None,
+    *,
+    with_shell: bool,
+    as_json: bool,
+) -> int:
     """Check and print: the exit code. Raises UnderstudyError where it can't be checked."""
-    settings = settings_of(config)
+    settings, whole = settings_of(config), load(config)
     waivers.require_known(settings.check.waivers, RULES, str(config))
     rules = chosen(RULES, wanted)
     with _progress() as tell:
         made = facts(settings, target_version, tell)
-        made = msgspec.structs.replace(made, evidence=evidence(load(config).state, SystemClock()))
+        left = shadowed(evidence(whole.state, SystemClock()), shadows, whole)
+        made = msgspec.structs.replace(made, evidence=left)
         found = examine(made, rules)
         if with_shell and not wanted:
             found += _of_shell(settings, made, tell)

@@ -1,4 +1,4 @@
-"""Reading what verify and the journal have left in the state directory; what can't be read is told as such."""
+"""Reading what earlier commands have left in the state directory; what can't be read is told as such."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from understudy.config import Settings
+from understudy.errors import UnderstudyError
 from understudy.migrate.checks.left import Change, Evidence
 from understudy.migrate.journal import Entry, Event, JournalError, place, read
-from understudy.migrate.ports import Clock
+from understudy.migrate.ports import Clock, Shadows
 from understudy.migrate.step import Kind
 from understudy.migrate.verify.options import Outcome
 
@@ -37,6 +39,16 @@ def evidence(state: Path, clock: Clock) -> Evidence:
     except JournalError as error:
         return msgspec.structs.replace(found, trouble=error.message)
     return msgspec.structs.replace(found, runs=runs, changes=changes)
+
+
+def shadowed(found: Evidence, shadows: Shadows | None, settings: Settings) -> Evidence:
+    """The same with the verdict on the shadows, or why there is none."""
+    if shadows is None:
+        return found
+    try:
+        return msgspec.structs.replace(found, shadows=tuple(shadows.verdicts(settings)))
+    except UnderstudyError as error:
+        return msgspec.structs.replace(found, no_shadow=error.message)
 
 
 def _changes(entries: Iterable[Entry]) -> Iterator[Change]:

@@ -10,6 +10,7 @@ from understudy.migrate.commanding import DEFAULT, Config, Json
 
 
 def check(
+    context: typer.Context,
     config: Config = DEFAULT,
     target_version: Annotated[
         str, typer.Option(help="Check for this version, such as 9.7 or mariadb-11.8, instead of the new source's.")
@@ -34,6 +35,6 @@ def check(
     if list_:
         show_rules(as_json)
         return
-    code = run(config, target_version, rule or [], with_shell=mysqlsh, as_json=as_json)
+    code = run(config, target_version, rule or [], context.obj, with_shell=mysqlsh, as_json=as_json)
     if code:
         raise typer.Exit(code)

@@ -20,7 +20,7 @@ NAMED = 3  # of what differs; the report has all
 
 
 def _missing(case: Case) -> Iterator[Found]:
-    new = _following(case)
+    new = following(case)
     if new is not None and _last(case, new) is None:
         trouble = case.evidence.trouble
         told = f"the report can't be read: {trouble}" if trouble else f"no report of {case.old.address} and it"
@@ -31,7 +31,7 @@ def _of_the_last(find: Callable[[Case, Side, Outcome], Iterator[str]]) -> Callab
     """What is found of the last comparison of the two, where there is one."""
 
     def found(case: Case) -> Iterator[Found]:
-        new = _following(case)
+        new = following(case)
         last = _last(case, new) if new else None
         if new and last:
             for told in find(case, new, last):
@@ -70,7 +70,7 @@ def _old(case: Case, new: Side, last: Outcome) -> Iterator[str]:
             yield f"the journal tells of {change.what} since it was compared, at {at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _following(case: Case) -> Side | None:
+def following(case: Case) -> Side | None:
     """The new source, once it replicates from the old one, over however many servers."""
     new = case.new
     if new is None or new.address not in case.tree.shape or case.old.address not in case.path[:-1]:

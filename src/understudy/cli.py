@@ -6,7 +6,7 @@ Exit codes: 0 done; 1 it failed, and the message says why; 2 wrong usage or wron
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +17,7 @@ from understudy import __version__
 from understudy.config import Settings
 from understudy.configfile import load, require_stacks, template
 from understudy.errors import UnderstudyError
+from understudy.verdict import ShadowVerdict
 
 app = typer.Typer(
     name="understudy",
@@ -42,13 +43,25 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+class Shadows:
+    """What `understudy migrate` is told of the shadow traffic: a `migrate.ports.Shadows`."""
+
+    def verdicts(self, settings: Settings) -> Sequence[ShadowVerdict]:
+        """The verdict on each shadow; see `diffs.verdicts`."""
+        from understudy.diffs.verdicts import verdicts
+
+        return verdicts(settings)
+
+
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Nothing of its own: the commands beneath do the work."""
+    """Hand the commands beneath, which do the work, what one package needs of another."""
+    context.obj = Shadows()
 
 
 @app.command()

@@ -95,6 +95,11 @@ PLANTED: dict[str, Planted] = {
     "verify-missing": Planted("mariadb", "no report of"),
     "verify-not-equal": Planted("healthy but half verified", "only tables like percona.* were compared"),
     "verify-old": Planted("healthy but verified long ago", "30 days ago"),
+    # rehearsals
+    "shadow-missing": Planted("mariadb", "no shadow traffic was judged"),
+    "shadow-not-go": Planted("healthy but half verified", "no go after 400 requests: 200 of 400 requests differ"),
+    "shadow-old": Planted("healthy but verified long ago", "is 30 days old"),
+    "rollback-not-rehearsed": Planted("healthy mariadb", "no rehearsal of the way back is known"),
     # the way back
     "reverse-unsupported": Planted("mysql", "is not supported"),
     "reverse-collation": Planted("mysql", "collation_server"),
@@ -108,4 +113,5 @@ PLANTED: dict[str, Planted] = {
 ABSENT: dict[str, str] = {
     "account-bypasses-read-only": "lonely to itself",
     "reverse-unsupported": "lonely to itself",
+    "rollback-not-rehearsed": "apart",
 }

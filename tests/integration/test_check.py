@@ -15,6 +15,7 @@ import pytest
 from integration.least import PASSWORD, USER, granted, with_writes
 from integration.operating import Operator
 from integration.trees import ANY_TLS, FIVE, Running
+from recorded import judged
 from support import COMMAND, free_port
 from understudy.migrate import grants
 from understudy.migrate.checks.case import Wishes
@@ -157,6 +158,36 @@ def test_a_new_source_is_to_be_verified_and_the_report_is_found(
     told = operator.ask(*missing["mend"][0].split()[2:])
     assert told.code in (0, 4), told
     assert rules(checked(operator, *evidence)) == ({"verify-not-equal"} if told.code else set())
+
+
+def test_shadow_traffic_is_to_be_judged_and_its_verdict_is_found(
+    mariadb_tree: dict[str, Running], tmp_path: Path
+) -> None:
+    operator = operator_of(mariadb_tree, "maria-leaf", tmp_path)
+    shadow = [argument for rule in ("missing", "not-go", "old") for argument in ("--rule", f"shadow-{rule}")]
+    (missing,) = checked(operator, *shadow)["findings"]
+    assert (missing["rule"], missing["severity"]) == ("shadow-missing", "warning")
+    assert "no differences have been judged yet" in missing["found"]
+    state = tmp_path / "understudy-state"
+    judged(state, 10_000, 0)
+    assert checked(operator, *shadow)["exit_code"] == 0
+    judged(state, 0, 200)
+    (found,) = checked(operator, *shadow)["findings"]
+    assert (found["rule"], found["severity"], found["where"]) == ("shadow-not-go", "error", "new")
+    assert "no go after 10,200 requests: 200 of 10,200 requests differ: 1.96 %, 0.1 % allowed" in found["found"]
+    (state / "diffs.sqlite").write_bytes(b"garbage, which is no database" * 100)
+    (broken,) = checked(operator, *shadow)["findings"]
+    assert (broken["rule"], "diffs.sqlite: can't be read" in broken["found"]) == ("shadow-missing", True)
+
+
+def test_the_way_back_is_to_be_rehearsed_and_a_waiver_is_the_way_past_that(
+    mariadb_tree: dict[str, Running], tmp_path: Path
+) -> None:
+    rule = ("--rule", "rollback-not-rehearsed")
+    (found,) = checked(operator_of(mariadb_tree, "maria-leaf", tmp_path), *rule)["findings"]
+    assert (found["severity"], found["server"]) == ("warning", mariadb_tree["maria-leaf"].address)
+    waiver = f'[[migrate.check.waivers]]\nid = "{rule[1]}"\nowner = "Ada"\nuntil = 2999-01-31\nwhy = "took 9 s"\n'
+    assert checked(operator_of(mariadb_tree, "maria-leaf", tmp_path, waiver), *rule)["exit_code"] == 0
 
 
 def test_a_waiver_of_no_rule_is_a_wrong_setting(mariadb_tree: dict[str, Running], tmp_path: Path) -> None:

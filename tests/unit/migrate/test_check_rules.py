@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from integration.planted import PLANTED
-from understudy.migrate.checks import channels, doing, evidence, keeping, logins, reverse, servers, settings
+from understudy.migrate.checks import channels, doing, evidence, keeping, logins, rehearsals, reverse, servers, settings
 from understudy.migrate.checks.accounts import Account
 from understudy.migrate.checks.activity import Activity, Doing
 from understudy.migrate.checks.case import Case, Side, Wishes
@@ -21,7 +21,7 @@ from understudy.migrate.facts import Channel, Server
 from understudy.migrate.topology import grow
 from understudy.migrate.versions import Version
 
-FAMILIES = (servers, settings, keeping, channels, doing, logins, reverse, evidence)
+FAMILIES = (servers, settings, keeping, channels, doing, logins, reverse, evidence, rehearsals)
 OWN = tuple(rule for family in FAMILIES for rule in family.RULES)
 OLD, NEW = "old:3306", "new:3306"
 

@@ -187,6 +187,17 @@ def test_an_impatient_ctrl_c_again_and_again_changes_nothing(play: Play) -> None
     assert "Traceback" not in demo.said()
 
 
+def labels(text: str) -> set[str]:
+    """What the lines of a verdict begin with; their numbers are others in each run."""
+    return set(re.findall(r"^(NO GO for new|  (?:no go|[a-z]+) )", text, re.MULTILINE))
+
+
+def shown_verdict() -> str:
+    """The verdict on the demo's shops as the README shows it."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    return readme.partition("### Go, wait or no go")[2].split("```")[1].partition("\n")[2]
+
+
 def test_with_stay_it_goes_on_until_ctrl_c_and_what_it_tells_to_type_works(play: Play) -> None:
     demo = play("--stay", "--seconds", "2")
     demo.reaches(lambda demo: "ramp" in demo.said())
@@ -195,6 +206,11 @@ def test_with_stay_it_goes_on_until_ctrl_c_and_what_it_tells_to_type_works(play:
     for command in commands:
         words = shlex.split(command, comments=True)
         subprocess.run([sys.executable, "-m", "understudy", *words], check=True, stdout=subprocess.PIPE)
+    settings = shlex.split(commands[0], comments=True)[-1]
+    verdict = [sys.executable, "-m", "understudy", "diffs", "verdict", "-c", settings]
+    told = subprocess.run(verdict, stdout=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "110"})
+    assert told.returncode == 4
+    assert labels(shown_verdict()) <= labels(told.stdout)
     assert demo.process.poll() is None
     demo.process.send_signal(signal.SIGINT)
     assert demo.ended() == 0

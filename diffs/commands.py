@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shlex
+import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,6 +32,7 @@ app = typer.Typer(help="What the shadows answered differently.", no_args_is_help
 Config = Annotated[Path, typer.Option("--config", "-c", help="The settings file.", metavar="FILE")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 DEFAULT = Path("understudy.toml")
+BESIDE = ("-wal", "-shm")  # what SQLite writes beside a database
 
 
 def _console() -> Console:
@@ -173,9 +175,21 @@ def _judge_again(settings: Settings, quiet: bool) -> dict[str, Any]:
         _remove(fresh)
         raise
     work.close()
-    _remove(settings.database)
-    fresh.rename(settings.database)
+    _replace(settings.database, fresh)
     return stats
+
+
+def _replace(database: Path, fresh: Path) -> None:
+    """Put a new database in the place of the old one, which is there, whole, until the new one is.
+
+    What SQLite wrote beside the old one would be taken for the new one's, so it is folded in first.
+    """
+    if database.exists():
+        with suppress(sqlite3.Error), closing(sqlite3.connect(database)) as old:
+            old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        for suffix in BESIDE:
+            Path(f"{database}{suffix}").unlink(missing_ok=True)
+    fresh.replace(database)
 
 
 def _with_progress(work: Judge, quiet: bool) -> None:
@@ -190,9 +204,5 @@ def _with_progress(work: Judge, quiet: bool) -> None:
 
 
 def _remove(database: Path) -> None:
-    """A database and what SQLite writes beside it."""
-    for suffix in ("", "-wal", "-shm"):
-        try:
-            os.unlink(f"{database}{suffix}")
-        except FileNotFoundError:
-            continue
+    for suffix in ("", *BESIDE):
+        Path(f"{database}{suffix}").unlink(missing_ok=True)

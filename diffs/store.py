@@ -60,7 +60,7 @@ class Store(Protocol):
     """What the judge needs of a store."""
 
     def load(self) -> Known:
-        """What is stored."""
+        """What is stored. Raises StoreError."""
 
     def commit(self, batch: Batch) -> None:
         """Store all of a batch or nothing of it. Raises StoreError."""
@@ -132,7 +132,13 @@ class SqliteStore:
         return db
 
     def load(self) -> Known:
-        """What is stored."""
+        """What is stored. Raises StoreError."""
+        try:
+            return self._known()
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path}: can't be read: {error}") from error
+
+    def _known(self) -> Known:
         rows = self._db.execute
         return Known(
             totals=dict(rows("SELECT name, count FROM total")),

@@ -34,7 +34,7 @@ async def serve(sock: socket.socket) -> None:
     """Be a worker until told to stop, or until the supervisor is gone."""
     reader, writer = await asyncio.open_connection(sock=sock, limit=16 << 20)
     line = await reader.readline()
-    if not line:  # the supervisor ended before it said anything
+    if not channel.is_whole(line):  # the supervisor ended before it said anything
         writer.close()
         return
     first = channel.decode(line)
@@ -58,7 +58,7 @@ async def _obey(
     worker: Worker, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, settings: Settings
 ) -> float:
     """Take orders; how long draining may take."""
-    while line := await reader.readline():
+    while channel.is_whole(line := await reader.readline()):
         message = channel.decode(line)
         if "stop" in message:
             return float(message["stop"])

@@ -78,7 +78,7 @@ class Child:
         assert self.process is not None
         try:
             with contextlib.suppress(ConnectionError):
-                while line := await reader.readline():
+                while channel.is_whole(line := await reader.readline()):
                     self._heard(channel.decode(line))
             return await self.process.wait()
         finally:

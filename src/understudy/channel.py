@@ -2,7 +2,8 @@
 
 The child finds its end's file descriptor in UNDERSTUDY_CHANNEL_FD. The first message is `{"settings": …}`;
 `{"settings": …}` again is a reload, `{"stop": true}` asks for an orderly end. The child sends `{"stats": …}`
-once a second. The end of the stream means that the other side is gone: a child then ends in order too.
+once a second. The end of the stream means that the other side is gone: a child then ends in order too. A last line
+without its end is what somebody was killed over, and no message.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -31,6 +33,11 @@ def decode(line: bytes) -> dict[str, Any]:
     """A message from the wire. Raises msgspec.DecodeError."""
     message: dict[str, Any] = _decoder.decode(line)
     return message
+
+
+def is_whole(line: bytes) -> bool:
+    """Whether a line has its end; b"" and half a line mean that no more will come."""
+    return line.endswith(b"\n")
 
 
 def settings_in(message: dict[str, Any]) -> Settings | None:
@@ -60,7 +67,7 @@ class BlockingChannel:
     def receive(self) -> Iterator[dict[str, Any]]:
         """The messages as they come, until the supervisor is gone."""
         try:
-            for line in self._file:
+            for line in takewhile(is_whole, self._file):
                 yield decode(line)
         except OSError:
             return

@@ -143,6 +143,22 @@ def test_recordings_are_judged_again_under_new_rules(config: Path) -> None:
     assert report["totals"]["equal_after_lifting"] == 1
 
 
+def test_judging_again_leaves_what_was_judged_whole_until_the_new_is_there(
+    config: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = run("report", "-c", config, "--json").output
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", _killed)
+        assert isinstance(run("judge", "-c", config).exception, KeyboardInterrupt | SystemExit)
+    assert run("report", "-c", config, "--json").output == before
+    assert run("judge", "-c", config).exit_code == 0
+    assert sorted(path.name for path in settings().database.parent.glob("*.new*")) == []
+
+
+def _killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_judging_again_leaves_a_working_judge_alone(config: Path, settings: Any) -> None:
     lock = JudgeLock(settings().database)
     assert lock.acquire()

@@ -171,6 +171,15 @@ def test_what_is_no_database_is_said(settings: Any) -> None:
         Findings(chosen.database)
 
 
+def test_a_database_with_a_part_missing_is_said(settings: Any) -> None:
+    store = SqliteStore(settings().database)
+    with sqlite3.connect(settings().database) as db:
+        db.execute("DROP TABLE pair")
+    with pytest.raises(StoreError, match=r"can't be read: no such table"):
+        store.load()
+    store.close()
+
+
 def test_a_store_that_fails_loses_nothing(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = settings()
     Recorder(chosen.recordings).segment(equals(3), exchange("a", 1, 2))

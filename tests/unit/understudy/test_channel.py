@@ -52,3 +52,11 @@ def test_a_child_without_a_loop_hears_everything_until_the_supervisor_is_gone() 
         for _ in range(3):
             child.send({"stats": {}})  # nobody listens: no error
         child._file.close()
+
+
+def test_half_a_line_is_the_end_and_no_message() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(channel.encode({"a": 1}) + b'{"settings": {"st')
+        ours.shutdown(socket.SHUT_WR)
+        assert list(channel.BlockingChannel(theirs).receive()) == [{"a": 1}]

@@ -67,6 +67,13 @@ class Plan(Struct, frozen=True):
         return reduce(apply, self.steps[:done], self.before())
 
     @property
+    def feeding(self) -> frozenset[str]:
+        """Whom the plan changes or copies from, and all above these: what one of them filters, the new servers lack."""
+        named = {name for step in self.steps for name in (step.server, step.under) if name}
+        shape = self.after().shape
+        return frozenset(named.union(*(shape.above(name) for name in named if name in shape)))
+
+    @property
     def duration(self) -> Seconds:
         """How long all steps take, one after another."""
         return Seconds(sum(step.low_s for step in self.steps), sum(step.high_s for step in self.steps))
@@ -119,13 +126,14 @@ def decode(content: bytes, name: str) -> Plan:
     return plan
 
 
-def drift(plan: Plan, tree: Tree, done: int = 0, *, strictly: bool | None = None) -> list[str]:
+def drift(plan: Plan, tree: Tree, done: int = 0, *, strictly: bool | None = None, forward: bool = True) -> list[str]:
     """How reality differs from what so many steps should have made of it, a sentence each; none where it agrees.
 
     Servers beyond those of the plan count too: a new replica takes room. Unless `strictly`, which is meant before the
-    first step, what was unknown may be anything.
+    first step, what was unknown may be anything. What servers filter matters only where the plan goes `forward`.
     """
-    return moved(sight(plan.after(done)), sight(tree), strictly=done == 0 if strictly is None else strictly)
+    strict = done == 0 if strictly is None else strictly
+    return moved(sight(plan.after(done)), sight(tree), strictly=strict, feeding=plan.feeding if forward else ())
 
 
 def require_unmoved(plan: Plan, tree: Tree, done: int = 0, *, begun: bool = False, only: str = "") -> None:
@@ -134,11 +142,10 @@ def require_unmoved(plan: Plan, tree: Tree, done: int = 0, *, begun: bool = Fals
     Where the next step was `begun` and not finished, any of its effects may be there or not. `only` is the server that
     matters: to go back must be possible whatever has become of the others.
     """
-    if done == 0 and fingerprint(sight(tree)) == plan.saw:
-        return
-    differences = drift(plan, tree, done, strictly=False if begun else None)
+    forward = not only
+    differences = drift(plan, tree, done, strictly=False if begun else None, forward=forward)
     if begun:
-        after = drift(plan, tree, done + 1, strictly=False)
+        after = drift(plan, tree, done + 1, strictly=False, forward=forward)
         differences = [difference for difference in differences if difference in after]
     if only:
         differences = [difference for difference in differences if difference.startswith((f"{only} ", f"{only}: "))]

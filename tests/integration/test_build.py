@@ -521,6 +521,7 @@ def test_mariadb_is_built_from_10_5_to_11_8_in_json_by_position_then_by_gtid_and
         new=("new-source",),
     ) as maria:
         maria.plan()
+        refused_for_what_a_source_is_chosen_by(maria)
         with Writer(maria["old-source"]):
             lines = maria.build("--execute", "--json").splitlines()
         events = [json.loads(line) for line in lines]
@@ -555,6 +556,44 @@ def test_mariadb_is_built_from_10_5_to_11_8_in_json_by_position_then_by_gtid_and
         assert f"{new.address}: lost since it was done, and to be set again: read_only is off" in maria.build()
         assert "lost since it was done, and set again: read_only is off" in maria.build("--execute")
         assert drawn(maria, new).split()[-1] == "read-only"
+
+
+def refused_for_what_a_source_is_chosen_by(maria: Site) -> None:
+    """Before the first step any change of it stops a build, later only a filter: what comes through that lacks rows."""
+    replica, until = maria["old-replica"], ("--execute", "--until", "1")
+    name = replica.address
+    filtered = f"{name}: what it filters out of replication was nothing, and now is replicate_ignore_db=shop"
+    opened = f"{name}: read_only was on, and now is off"
+    delayed = f"{name}: its delay in seconds was 0, and now is 60"
+    with replica.sql() as session:
+        stop, start, close = (session.dialect.sql(word) for word in (Word.STOP, Word.START, Word.READ_ONLY))
+
+        def says(*statements: str) -> str:
+            for statement in statements:
+                session.execute(statement)
+            told = maria.operator.ask("build", *until)
+            assert told.code == 1, told
+            return told.err
+
+        assert opened in says("SET GLOBAL read_only = 0")
+        assert delayed in says(close, stop, "CHANGE MASTER TO MASTER_DELAY = 60", start)
+        undelayed = (stop, "CHANGE MASTER TO MASTER_DELAY = 0")
+        told = says(*undelayed, "SET GLOBAL replicate_ignore_db = 'shop'", start)
+        assert filtered in told
+        assert "make a new plan" in told
+        for statement in (stop, "SET GLOBAL replicate_ignore_db = ''", start, "SET GLOBAL read_only = 0"):
+            session.execute(statement)
+        settled(replica)
+        session.execute(close)
+        maria.build(*until)
+        until = ("--execute", "--until", "2")
+        told = says("SET GLOBAL read_only = 0", stop, "SET GLOBAL replicate_ignore_db = 'shop'", start)
+        assert filtered in told
+        assert opened not in told
+        assert "build --undo --execute" in told
+        for statement in (stop, "SET GLOBAL replicate_ignore_db = ''", start, close):
+            session.execute(statement)
+    settled(replica)
 
 
 def drawn(where: Site, server: Running) -> str:

@@ -448,8 +448,31 @@ def test_a_plan_is_refused_when_reality_has_moved_and_says_what(case: str) -> No
     assert "make a new plan" in raised.value.hint
 
 
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (FILTERED, "old-1:3306: what it filters out of replication was nothing, and now is replicate_do_db=shop"),
+        ({"channel": {"delay_s": 3600}}, "old-1:3306: its delay in seconds was 0, and now is 3600"),
+        (WRITABLE, "old-1:3306: read_only was on, and now is off"),
+    ],
+)
+def test_what_a_source_is_chosen_by_makes_a_plan_stale_until_the_first_step_and_then_a_filter_above_alone(
+    change: dict[str, Any], expected: str
+) -> None:
+    plan = make(OLD, under="old-1:3306")
+    with pytest.raises(StalePlanError) as raised:
+        plans.require_unmoved(plan, tree_of(OLD, {"old-1": change}))
+    assert raised.value.message.endswith(f": {expected}")
+    counts = [expected] if change is FILTERED else []
+    assert plans.drift(plan, tree_of(OLD, {"old-1": change}), 1) == counts
+    assert plans.drift(plan, tree_of(OLD, {"old-2": change}), 1) == [], "nothing comes through it"
+    plans.require_unmoved(plan, tree_of(OLD, {"old-1": change}), 1, only="old-1:3306")
+    plans.require_unmoved(plan, tree_of(OLD, {"old": WRITABLE}))
+    assert plan.saw == make(OLD, facts={"old-1": change}, under="old-2:3306").saw, "as plans saved before say it"
+
+
 def test_what_changes_all_the_time_does_not_make_a_plan_stale() -> None:
-    later = {"channel": {"lag_s": 9.0, "source_pos": 77}, "uptime_s": 99, "binlog_pos": 5, "read_only": False}
+    later = {"channel": {"lag_s": 9.0, "source_pos": 77}, "uptime_s": 99, "binlog_pos": 5}
     plan = make(OLD)
     plans.require_unmoved(plan, tree_of(dict(reversed(OLD.items())), {"old-1": later}))
 

@@ -93,10 +93,10 @@ class Runner:
             begun = Stage.BEGUN if found.stage is not Stage.DONE else Stage.DONE
             tree = self._looked(step.number - (begun is Stage.BEGUN), begun, only=step.server)
             action = self._action(step, back, tree, found, undoing=True)
-            self._journal.write(Event.UNDOING, step.id)
             with self._failing(step):
                 if not action.is_done():
                     action.check()
+                    self._journal.write(Event.UNDOING, step.id)
                     action.do()
         self._journal.write(Event.UNDONE, step.id)
         self._deps.teller.outcome(step, "undone" if back is not None else "nothing to undo")

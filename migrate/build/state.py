@@ -37,7 +37,6 @@ class Progressed(Struct, frozen=True):
 
 _STAGES = {
     Event.INTENT: Stage.BEGUN,
-    Event.FAILED: Stage.BEGUN,
     Event.DONE: Stage.DONE,
     Event.UNDOING: Stage.UNDOING,
     Event.UNDONE: Stage.WAITING,
@@ -62,9 +61,7 @@ def progressed(entries: Iterable[Entry], plan: str) -> dict[str, Progressed]:
 
 
 def _after(before: Progressed, entry: Entry) -> Progressed:
-    stage = _STAGES.get(entry.event, before.stage)
-    if entry.event is Event.FAILED and before.stage is Stage.UNDOING:
-        stage = Stage.UNDOING
+    stage = _STAGES.get(entry.event, before.stage)  # one that failed before it was begun was never begun
     if stage is Stage.WAITING:
         return Progressed()
     failure = str(entry.detail.get("why", "")) if entry.event is Event.FAILED else ""

@@ -47,6 +47,7 @@ class Site:
         self.done: set[tuple[Kind, str]] = set()
         self.lost: set[tuple[Kind, str]] = set()
         self.until_crash: int | None = None
+        self.refused: tuple[Kind, str] | None = None
         self.said: list[str] = []
 
     def act(self) -> None:
@@ -113,7 +114,8 @@ class FakeAction:
         return (self.mark in self.site.done) != self.undoing
 
     def check(self) -> None:
-        pass
+        if self.mark == self.site.refused:
+            raise UnderstudyError("replication stands still")
 
     def lost(self) -> list[str]:
         return ["a restart"] if self.mark in self.site.lost else []
@@ -229,6 +231,42 @@ def test_a_step_that_fails_is_written_down_with_its_reason_and_taken_again(tmp_p
     del site.act  # type: ignore[method-assign]
     (only,) = progressed(read(site.path).entries, digest(site.plan)).values()
     assert (only.stage, only.failure) == (Stage.BEGUN, "the disk is full")
+    assert site.run(run)
+    assert set(stages(site).values()) == {Stage.DONE}
+
+
+def refused_at(site: Site, step: Step, act: Callable[[Runner], int]) -> None:
+    """The step's check fails."""
+    site.refused = (step.kind, step.server)
+    with pytest.raises(UnderstudyError, match="replication stands still"):
+        site.run(act)
+    assert read(site.path).entries[-2].detail == {"why": "replication stands still"}
+    site.refused = None
+
+
+def test_a_step_whose_check_fails_was_not_begun_so_another_plan_may_be_made(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    refused_at(site, site.plan.steps[0], run)
+    assert not is_under_way(site.plan, progressed(read(site.path).entries, digest(site.plan)))
+
+
+def test_what_is_before_a_step_whose_check_fails_can_be_undone_though_it_fails_still(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    move = site.plan.steps[4]
+    refused_at(site, move, run)
+    assert len(stages(site)) == move.number - 1
+    site.refused = (move.kind, move.server)
+    assert site.run(undo)
+    assert stages(site) == {}
+    assert site.tree.shape == site.plan.before().shape
+
+
+def test_a_step_that_can_not_be_undone_just_now_stays_done_and_the_plan_may_go_on(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    attach = next(step for step in site.plan.steps if step.kind is Kind.ATTACH)
+    assert site.run(lambda runner: runner.run(until=attach.number))
+    refused_at(site, attach, undo)
+    assert stages(site)[attach.id] is Stage.DONE
     assert site.run(run)
     assert set(stages(site).values()) == {Stage.DONE}
 

@@ -29,7 +29,7 @@ from understudy.migrate.ports import Clock
 
 
 class JournalError(UnderstudyError):
-    """The journal can't be read or written; what was to be written down has not been done."""
+    """The journal can't be read or written; the hint says what of the step has happened all the same."""
 
 
 class JournalHeldError(JournalError):
@@ -49,6 +49,14 @@ class Event(StrEnum):
     NOTE = "note"  # something that a later run must know
     SKIP = "skip"  # a transaction is about to be left out by a replica
     ENDED = "ended"
+
+
+_HAPPENED = {  # by the time that an entry is written; all others are written before anything is done
+    Event.NOTE: "the step at hand may be done in part",
+    Event.DONE: "the step itself is done",
+    Event.UNDONE: "the step itself is undone",
+    Event.FAILED: "the step had failed before: {why}",
+}
 
 
 class Entry(Struct, frozen=True, omit_defaults=True):
@@ -136,7 +144,8 @@ class Journal:
             os.fsync(self._file)
         except OSError as error:
             self._at_line_start = False
-            hint = "nothing was done; make room for it, and give the command again"
+            happened = _HAPPENED.get(event, "nothing was done").format(why=detail.get("why"))
+            hint = f"{happened}; make room for it, and give the command again: it looks at the servers first"
             raise JournalError(f"{self.path}: can't be written: {error.strerror}", hint) from None
         self._at_line_start = True
         self.entries.append(entry)

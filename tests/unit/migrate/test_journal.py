@@ -112,6 +112,33 @@ def test_where_the_disk_is_full_nothing_goes_on_and_no_later_entry_is_spoilt(
     assert len(read(path).torn) == 1
 
 
+@pytest.mark.parametrize(
+    ("event", "detail", "hint"),
+    [
+        (Event.PLAN, {}, "nothing was done; make room"),
+        (Event.INTENT, {}, "nothing was done; make room"),
+        (Event.UNDOING, {}, "nothing was done; make room"),
+        (Event.SKIP, {}, "nothing was done; make room"),
+        (Event.NOTE, {}, "the step at hand may be done in part; make room for it"),
+        (Event.DONE, {}, "the step itself is done; make room"),
+        (Event.UNDONE, {}, "the step itself is undone; make room"),
+        (Event.FAILED, {"why": "no such host"}, "the step had failed before: no such host; make room"),
+    ],
+)
+def test_what_has_happened_is_said_truly_where_it_can_not_be_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, event: Event, detail: dict[str, str], hint: str
+) -> None:
+    def full(file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with opened(tmp_path / "journal.jsonl") as journal:
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(JournalError, match="No space left on device") as refused:
+            journal.write(event, "01-copy-a", **detail)
+        monkeypatch.undo()
+    assert refused.value.hint.startswith(hint)
+
+
 WRITER = """
 import sys
 from pathlib import Path

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from understudy.migrate import rows
+from understudy.migrate.answering import Answering
 from understudy.migrate.facts import Server
 from understudy.migrate.faults import PrivilegeError
 from understudy.migrate.ports import Database
@@ -56,16 +57,23 @@ def observe(database: Database) -> Sight:
     missing: list[str] = []
     variables = _variables(database)
     children = rows.children(_asked(database, Word.CHILDREN, missing))
-    dump_hosts = rows.dump_hosts(_asked(database, Word.PROCESSES, missing))
+    processes = _asked(database, Word.PROCESSES, missing)
+    dump_hosts = rows.dump_hosts(processes)
     if children and not dump_hosts:
         missing.append(f"{NAMES[Word.PROCESSES]}: the process list shows none of them; GRANT PROCESS lets it")
-    server = _server(database, variables, missing)
+    server = _server(database, variables, missing, Answering.of(processes))
     identity = "/".join(variables.get(name, "") for name in ("server_uuid", "hostname", "port", "datadir", "server_id"))
     return Sight(server, identity, children, dump_hosts)
 
 
-def _server(database: Database, variables: dict[str, str], missing: list[str]) -> Server:
-    own_log = rows.coordinates(_asked(database, Word.COORDINATES, missing))
+def _server(database: Database, variables: dict[str, str], missing: list[str], answers: Answering) -> Server:
+    if refusal := answers.refusal(database, Word.REPLICA_STATUS):
+        raise refusal
+    own_log = rows.Coordinates()
+    if refusal := answers.refusal(database, Word.COORDINATES):
+        missing.append(f"{NAMES[Word.COORDINATES]}: {refusal.what}")
+    else:
+        own_log = rows.coordinates(_asked(database, Word.COORDINATES, missing))
     channels = rows.channels(_asked(database, Word.REPLICA_STATUS, missing))
     if any(channel.error for channel in channels):
         channels = rows.explained(channels, _asked(database, Word.WORKER_ERRORS, missing))

@@ -66,17 +66,17 @@ def _requests(data: bytes) -> Iterator[tuple[str, str]]:
 
 
 class Relay:
-    """Listens on 127.0.0.1:`port` and passes all on to 127.0.0.1:`target`. A context manager.
+    """Listens on `host`:`port` and passes all on to 127.0.0.1:`target`. A context manager.
 
     `delay_s` holds each piece of an answer back; `garbage` answers any request with what is not HTTP.
     """
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, host: str = "127.0.0.1") -> None:
         self.target = target
         self.delay_s = 0.0
         self.garbage = False
         self.conversations: list[Conversation] = []
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self._listener = socket.create_server((host, 0), backlog=256)
         self._open: set[socket.socket] = set()
         self._closing = False
 

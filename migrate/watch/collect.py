@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from understudy.migrate import rows
+from understudy.migrate import answering, rows
 from understudy.migrate.faults import ServerError
 from understudy.migrate.ports import Database, Servers
 from understudy.migrate.rows import Coordinates, Row
@@ -26,6 +26,7 @@ PAGES = 20
 def channels_of(database: Database) -> tuple[Channel, ...]:
     """How its channels stand, with the workers' own words where one failed. Raises ServerError."""
     dialect = database.dialect
+    answering.require(database, Word.REPLICA_STATUS)
     status = database.rows(dialect.sql(Word.REPLICA_STATUS))
     found = channels(status)
     if any(channel.applier_error.number for channel in found) and dialect.knows(Word.WORKER_ERRORS):

@@ -12,9 +12,9 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from understudy.migrate.rows import Coordinates
+from understudy.migrate.answering import FULL, ROOM
 from understudy.migrate.watch.channels import Channel, order
-from understudy.migrate.watch.look import Sighting
+from understudy.migrate.watch.look import End, Sighting
 
 LOOKS = 4  # lag that has grown over so many looks in a row grows
 
@@ -44,11 +44,13 @@ class Concern(Struct, frozen=True):
     channel: str = ""
 
 
-def concerns(looks: Sequence[Sighting], source_ends: Sequence[Coordinates], bounds: Bounds) -> list[Concern]:
+def concerns(looks: Sequence[Sighting], source_ends: Sequence[End], bounds: Bounds) -> list[Concern]:
     """The concerns of one server; `looks` are the last ones, oldest first, and `source_ends` its source's log then."""
     now = looks[-1]
     if now.unreachable:
         return [Concern(now.server, "unreachable", Level.SLOW, f"not known: {now.unreachable}")]
+    if now.full:
+        return [Concern(now.server, "disk", Level.BROKEN, now.full)]
     found = list(_of_server(now))
     for channel in now.channels:
         found += _of_channel(channel, looks, source_ends, bounds)
@@ -71,7 +73,7 @@ def _of_server(now: Sighting) -> Iterator[Concern]:
 
 
 def _of_channel(
-    channel: Channel, looks: Sequence[Sighting], source_ends: Sequence[Coordinates], bounds: Bounds
+    channel: Channel, looks: Sequence[Sighting], source_ends: Sequence[End], bounds: Bounds
 ) -> Iterator[Concern]:
     now = looks[-1]
 
@@ -91,19 +93,23 @@ def _of_channel(
             "stopped", Level.BROKEN, f"{' and '.join(stopped)} stopped without an error: by hand, or at start"
         )
         return
+    if "waiting for disk space" in _states(channel):
+        yield concern("disk", Level.BROKEN, f"{FULL}; {ROOM}")
+        return  # which is why all else stands still
     yield from (concern(kind, Level.SLOW, text) for kind, text in _waits(channel, now))
     yield from (concern(kind, Level.SLOW, text) for kind, text in _lags(channel, looks, bounds))
     yield from (concern(kind, Level.SLOW, text) for kind, text in _stalls(channel, looks, source_ends, bounds))
 
 
 def _waits(channel: Channel, now: Sighting) -> Iterator[tuple[str, str]]:
-    states = f"{channel.receiver_state} {channel.applier_state}".lower()
-    if "disk space" in states:
-        yield "disk", "it waits for disk space"
-    if "relay log space" in states or 0 < now.relay_limit_bytes <= channel.relay_bytes:
+    if "relay log space" in _states(channel) or 0 < now.relay_limit_bytes <= channel.relay_bytes:
         yield "relay-space", f"its relay logs have reached relay_log_space_limit ({now.relay_limit_bytes:,} bytes)"
     if channel.receiver == "Connecting":
         yield "connecting", "its receiver is trying to connect"
+
+
+def _states(channel: Channel) -> str:
+    return f"{channel.receiver_state} {channel.applier_state}".lower()
 
 
 def _lags(channel: Channel, looks: Sequence[Sighting], bounds: Bounds) -> Iterator[tuple[str, str]]:
@@ -122,32 +128,47 @@ def _lags(channel: Channel, looks: Sequence[Sighting], bounds: Bounds) -> Iterat
 
 
 def _stalls(
-    channel: Channel, looks: Sequence[Sighting], source_ends: Sequence[Coordinates], bounds: Bounds
+    channel: Channel, looks: Sequence[Sighting], source_ends: Sequence[End], bounds: Bounds
 ) -> Iterator[tuple[str, str]]:
     now = looks[-1]
-    reads = _since(channel, looks, "read")
-    if reads >= bounds.stalled_s and source_ends and _is_behind(channel.read, source_ends, looks, reads):
+    reads = _behind_s(channel, looks, source_ends)
+    if reads >= bounds.stalled_s:
         at = f"{channel.read.file}:{channel.read.position}"
-        yield "receiver-stalled", f"its receiver has stood at {at} for {reads:g} s, while the source's log went on"
-    stands = _since(channel, looks, "done")
+        text = f"its receiver has stood at {at} for {reads:.0f} s, while the source's log went on"
+        yield "receiver-stalled", f"{text}: {_reconnects(channel, now)}"
+    if source_ends and source_ends[-1].unseen and channel.receiver == "Yes":
+        text = f"{channel.source} is not seen ({source_ends[-1].unseen}): nobody knows whether something should come"
+        yield "source-unseen", f"{text}; {_reconnects(channel, now)}"
+    stands = _since(channel, looks)
     if not channel.is_idle and stands >= bounds.stalled_s:
         what = now.applying.get(channel.name, "")
-        yield "applier-stalled", f"its applier has stood still for {stands:g} s" + (f" at {what}" if what else "")
+        yield "applier-stalled", f"its applier has stood still for {stands:.0f} s" + (f" at {what}" if what else "")
 
 
-def _since(channel: Channel, looks: Sequence[Sighting], place: str) -> float:
-    """For how many seconds a place has not moved, as far back as was looked."""
+def _reconnects(channel: Channel, now: Sighting) -> str:
+    after = f" after {now.net_timeout_s} s without a word (replica_net_timeout)" if now.net_timeout_s else ""
+    return (
+        f"look at the network between {now.server} and {channel.source}; it connects anew by itself{after}, and at once"
+        " when its receiver is stopped and started"
+    )
+
+
+def _since(channel: Channel, looks: Sequence[Sighting]) -> float:
+    """For how many seconds its applier has not moved, as far back as was looked."""
     begun = looks[-1].at_s
     for look in reversed(looks[:-1]):
-        if not any(
-            one.name == channel.name and getattr(one, place) == getattr(channel, place) for one in look.channels
-        ):
+        if not any(one.name == channel.name and one.done == channel.done for one in look.channels):
             break
         begun = look.at_s
     return looks[-1].at_s - begun
 
 
-def _is_behind(read: Coordinates, ends: Sequence[Coordinates], looks: Sequence[Sighting], seconds: float) -> bool:
-    """Whether the source's log had gone on already when the receiver was first seen standing, and so ever since."""
-    since = [end for look, end in zip(looks, ends, strict=False) if looks[-1].at_s - look.at_s <= seconds]
-    return len(since) > 1 and all(end.file and order(end) > order(read) for end in since[1:])
+def _behind_s(channel: Channel, looks: Sequence[Sighting], ends: Sequence[End]) -> float:
+    """For how many seconds its receiver has not moved though the source's log had gone on by then."""
+    begun = now_s = looks[-1].at_s
+    for look, end in reversed(list(zip(looks, ends, strict=False))):
+        stood = any(one.name == channel.name and one.read == channel.read for one in look.channels)
+        if not (stood and end.at.file and order(end.at) > order(channel.read)):
+            break
+        begun = look.at_s
+    return now_s - begun

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from understudy.errors import UnderstudyError
-from understudy.migrate import rows
-from understudy.migrate.faults import ServerError
+from understudy.migrate import answering, rows
+from understudy.migrate.faults import FullError, ServerError, SilentError
 from understudy.migrate.ports import Database, Servers
 from understudy.migrate.rows import Coordinates
 from understudy.migrate.watch import collect
@@ -26,22 +26,34 @@ WROTE = ("Query", "Xid", "Execute_load_query")
 
 
 class Sighting(Struct, frozen=True):
-    """A server at a moment; `at_s` are monotonic seconds. `unreachable` says why nothing else is known.
+    """A server at a moment; `at_s` are monotonic seconds.
+
+    `unreachable` says why nothing else is known; so does `full`, of a server whose disk is full.
 
     `own_events` counts what somebody else than replication wrote since the look before; None is unknown. `applying` is
-    what the applier is at, where it stood still since then.
+    what the applier is at, where it stood still since then. After `net_timeout_s` without a word a receiver connects
+    anew.
     """
 
     server: str
     at_s: float
     unreachable: str = ""
+    full: str = ""
     channels: tuple[Channel, ...] = ()
     broken: tuple[Explanation, ...] = ()
     end: Coordinates = Coordinates()
     own_events: int | None = None
     relay_limit_bytes: int = 0
+    net_timeout_s: int = 0
     writable: bool = False
     applying: Mapping[str, str] = {}
+
+
+class End(Struct, frozen=True):
+    """Where a source's log ended at a moment; empty where nobody knows. `unseen` says why its server was not asked."""
+
+    at: Coordinates = Coordinates()
+    unseen: str = ""
 
 
 def look(
@@ -51,6 +63,10 @@ def look(
     try:
         with servers.open(address) as database:
             return _seen(servers, database, sources, at_s, before)
+    except FullError as error:
+        return Sighting(address, at_s, full=f"{error.what}; {error.hint}")
+    except SilentError as error:
+        return Sighting(address, at_s, unreachable=f"{error.what}; {error.hint}")
     except ServerError as error:
         return Sighting(address, at_s, unreachable=error.what)
     except UnderstudyError as error:
@@ -63,10 +79,11 @@ def _seen(
     found = collect.channels_of(database)
     known = {channel.name: sources.get(channel.source, "") for channel in found}
     broken = [explain(fault) for fault in collect.faults(servers, database, found, known)]
-    names = "'server_id', 'read_only', 'relay_log_space_limit'"
+    names = "'server_id', 'read_only', 'relay_log_space_limit', 'slave_net_timeout', 'replica_net_timeout'"
     said = database.rows(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({names})")
     values = {rows.text(row["Variable_name"]).lower(): rows.text(row["Value"]) for row in said}
-    end = rows.coordinates(database.rows(database.dialect.sql(Word.COORDINATES)))
+    full = answering.answering(database).refusal(database, Word.COORDINATES)
+    end = Coordinates() if full else _end(database)  # that matters less than how its channels stand
     return Sighting(
         server=database.address,
         at_s=at_s,
@@ -75,9 +92,26 @@ def _seen(
         end=end,
         own_events=_own_events(database, rows.number(values.get("server_id")), before, end),
         relay_limit_bytes=rows.number(values.get("relay_log_space_limit")),
+        net_timeout_s=rows.number(values.get("replica_net_timeout", values.get("slave_net_timeout"))),
         writable=values.get("read_only", "").upper() in ("OFF", "0"),
         applying={channel.name: _applying(database, channel) for channel in found if _stands(channel, before)},
     )
+
+
+def look_above(servers: Servers, address: str) -> End:
+    """Where the log of a source ends that is not watched itself; never raises."""
+    try:
+        with servers.open(address) as database:
+            answering.require(database, Word.COORDINATES)
+            return End(_end(database))
+    except ServerError as error:
+        return End(unseen=error.what)
+    except UnderstudyError as error:
+        return End(unseen=error.message)
+
+
+def _end(database: Database) -> Coordinates:
+    return rows.coordinates(database.rows(database.dialect.sql(Word.COORDINATES)))
 
 
 def _own_events(database: Database, server_id: int, before: Sighting | None, end: Coordinates) -> int | None:

@@ -15,11 +15,10 @@ from msgspec import Struct
 from understudy.config import Target
 from understudy.errors import UnderstudyError
 from understudy.migrate.ports import Clock, Servers
-from understudy.migrate.rows import Coordinates
 from understudy.migrate.topology import Tree
 from understudy.migrate.watch.concerns import Bounds, Concern, Level, concerns, worst
 from understudy.migrate.watch.explain import Explanation
-from understudy.migrate.watch.look import Sighting, look
+from understudy.migrate.watch.look import End, Sighting, look, look_above
 
 AT_ONCE = 16
 REMEMBERED = 120  # looks of each server
@@ -96,7 +95,7 @@ class Watching:
         self._servers, self._discover, self._clock, self._bounds = servers, discover, clock, bounds
         self._watched: dict[str, Watched] = {}
         self._looks: dict[str, list[Sighting]] = {}
-        self._ends: dict[str, list[Coordinates]] = {}
+        self._ends: dict[str, list[End]] = {}
         self._told: dict[tuple[str, str, str], Explanation] = {}
         self._open: dict[tuple[str, str, str], Concern] = {}
         self._count = 0
@@ -107,9 +106,11 @@ class Watching:
         self._refresh()
         at = datetime.fromtimestamp(self._clock.now_s(), UTC)
         with ThreadPoolExecutor(AT_ONCE, "watch") as pool:
+            above = {name: pool.submit(look_above, self._servers, name) for name in self._above()}
             sightings = list(pool.map(self._look, self._watched.values()))
+            ends = {name: asked.result() for name, asked in above.items()}
         self._is_lost = any(one.unreachable for one in sightings)
-        self._remember(sightings)
+        self._remember(sightings, ends)
         states = tuple(self._state(one) for one in sightings)
         return Report(at, states, tuple(self._fresh(sightings)), tuple(self._over(states)))
 
@@ -131,12 +132,16 @@ class Watching:
         last = before[-1] if before and not before[-1].unreachable else None
         return look(self._servers, watched.address, watched.sources, self._clock.monotonic_s(), last)
 
-    def _remember(self, sightings: list[Sighting]) -> None:
-        ends = {one.server: one.end for one in sightings}
+    def _above(self) -> set[str]:
+        """Whom the watched servers follow, and who is not watched: as a rule one old server."""
+        return {one.source for one in self._watched.values() if one.source and one.source not in self._watched}
+
+    def _remember(self, sightings: list[Sighting], above: Mapping[str, End]) -> None:
+        ends = {**above, **{one.server: End(one.end) for one in sightings}}
         for one in sightings:
             source = self._watched[one.server].source
             self._looks.setdefault(one.server, []).append(one)
-            self._ends.setdefault(one.server, []).append(ends.get(source, Coordinates()))
+            self._ends.setdefault(one.server, []).append(ends.get(source, End()))
             del self._looks[one.server][:-REMEMBERED], self._ends[one.server][:-REMEMBERED]
 
     def _state(self, now: Sighting) -> State:
@@ -150,7 +155,7 @@ class Watching:
         """Each break is told once, and again when something else is wrong there."""
         told: dict[tuple[str, str, str], Explanation] = {}
         for one in sightings:
-            if one.unreachable:
+            if one.unreachable or one.full:
                 told |= {key: said for key, said in self._told.items() if key[0] == one.server}
             for said in one.broken:
                 key = (said.server, said.channel, said.thread.value)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from docker.types import Mount
 from testcontainers.core.network import Network
 
 from containers import ROOT_PASSWORD, Service, database, network
@@ -48,6 +49,7 @@ class Node(NamedTuple):
     options: tuple[str, ...] = ()
     volumes: Mapping[Path, str] = {}
     server_id: int = 0
+    disks: Mapping[str, int] = {}  # in memory, by where they are mounted, with their bytes
 
 
 class Running(NamedTuple):
@@ -113,7 +115,8 @@ def started(stack: ExitStack, net: Network, *nodes: Node) -> dict[str, Running]:
         number, node = numbered
         server_id = node.server_id or 100 + number
         options = (f"--server-id={server_id}", *node.options)
-        made = database(node.image, net, node.name, *options, volumes=dict(node.volumes))
+        disks = [Mount(path, None, type="tmpfs", tmpfs_size=size) for path, size in node.disks.items()]
+        made = database(node.image, net, node.name, *options, volumes=dict(node.volumes), mounts=disks)
         server = Running(node, stack.enter_context(made), server_id)
         prepare(server)
         return server

@@ -10,13 +10,13 @@ from msgspec.structs import replace
 from understudy.migrate.rows import Coordinates
 from understudy.migrate.watch.channels import Channel
 from understudy.migrate.watch.concerns import Bounds, Level, concerns, worst
-from understudy.migrate.watch.look import Sighting
+from understudy.migrate.watch.look import End, Sighting
 
 FINE = Channel(
     "old:3306", receiver="Yes", applying=True, lag_s=0.0, read=Coordinates("b.1", 100), done=Coordinates("b.1", 100)
 )
 BEHIND = replace(FINE, done=Coordinates("b.1", 50), lag_s=5.0)
-END, FAR = Coordinates("b.1", 100), Coordinates("b.1", 900)
+END, FAR = End(Coordinates("b.1", 100)), End(Coordinates("b.1", 900))
 
 
 def looks(*channels: Channel, every_s: float = 20.0, **more: Any) -> list[Sighting]:
@@ -26,7 +26,7 @@ def looks(*channels: Channel, every_s: float = 20.0, **more: Any) -> list[Sighti
     ]
 
 
-def kinds(seen: list[Sighting], *ends: Coordinates) -> dict[str, Level]:
+def kinds(seen: list[Sighting], *ends: End) -> dict[str, Level]:
     found = concerns(seen, ends or (END,) * len(seen), Bounds())
     return {concern.kind: concern.level for concern in found}
 
@@ -53,7 +53,8 @@ def lagging(*seconds: float) -> list[Channel]:
         (looks(FINE, own_events=3), {"written-to": Level.SLOW}),
         (looks(FINE, writable=True), {"writable": Level.FINE}),
         (looks(replace(FINE, relay_bytes=200), relay_limit_bytes=100), {"relay-space": Level.SLOW}),
-        (looks(replace(FINE, receiver_state="Waiting for disk space")), {"disk": Level.SLOW}),
+        (looks(replace(FINE, receiver_state="Waiting for disk space")), {"disk": Level.BROKEN}),
+        ([Sighting("new:3306", 0.0, full="its disk is full")], {"disk": Level.BROKEN}),
         ([Sighting("new:3306", 0.0)], {"alone": Level.SLOW}),
         ([Sighting("new:3306", 0.0, unreachable="refused")], {"unreachable": Level.SLOW}),
     ],
@@ -66,8 +67,19 @@ def test_a_receiver_that_stands_while_its_source_goes_on_is_told_and_one_that_ha
     seen = looks(FINE, FINE, FINE)
     assert kinds(seen, FAR, FAR, FAR) == {"receiver-stalled": Level.SLOW}
     assert kinds(seen, END, END, FAR) == {}
+    assert kinds(looks(*[FINE] * 4), END, FAR, FAR, FAR) == {"receiver-stalled": Level.SLOW}, "it had all, until then"
     assert kinds(seen, END, END, END) == {}
-    assert kinds(seen, *(Coordinates(),) * 3) == {}, "nobody knows how far the source is"
+    assert kinds(seen, *(End(),) * 3) == {}, "nobody knows how far the source is"
+
+
+def test_a_source_that_is_not_seen_is_told_and_its_replica_is_not_said_to_have_all() -> None:
+    unseen = End(unseen="no answer in time")
+    assert kinds(looks(FINE, FINE), END, unseen) == {"source-unseen": Level.SLOW}
+    assert kinds(looks(FINE, FINE), unseen, END) == {}
+    connecting = replace(FINE, receiver="Connecting", lag_s=None)
+    assert kinds(looks(connecting), unseen) == {"connecting": Level.SLOW}, "which says as much"
+    (concern,) = concerns(looks(FINE, net_timeout_s=60), (unseen,), Bounds())
+    assert "after 60 s without a word" in concern.text
 
 
 def test_where_an_applier_stands_is_said() -> None:

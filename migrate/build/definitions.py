@@ -11,15 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
+from understudy.migrate.sqlmodes import GONE_MODES
 from understudy.migrate.sqltext import string
 from understudy.migrate.versions import Version
 
-GONE_MODES = frozenset(  # from MySQL 8.0.11 on (its release notes); what they stood for is spelled out beside them
-    {
-        "NO_AUTO_CREATE_USER", "DB2", "MAXDB", "MSSQL", "MYSQL323", "MYSQL40", "ORACLE", "POSTGRESQL",
-        "NO_FIELD_OPTIONS", "NO_KEY_OPTIONS", "NO_TABLE_OPTIONS",
-    }
-)  # fmt: skip
 _QUOTED = re.compile(r"('(?:[^'\\]|\\.|'')*'|`(?:[^`]|``)*`|\"(?:[^\"\\]|\\.|\"\")*\")", re.DOTALL)
 _UTF8 = re.compile(r"(?i)\b((?:CHARSET|CHARACTER SET|COLLATE)[ =])utf8(?=_|\b)(?!mb)")
 _YEAR2 = re.compile(r"(?i)\byear\(2\)")

@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from understudy.migrate.checks.spans import MARIA, Span, holds, listed, maria, my
+from understudy.migrate.checks.spans import MARIA, Span, holds, maria, my
+from understudy.migrate.sqlmodes import GONE_MODES
 from understudy.migrate.versions import Version
 
 
@@ -252,13 +253,7 @@ def unknown(skeleton: str, target: Version) -> Iterator[Construct]:
 
 
 REMOVED_MODES: dict[str, tuple[Span, ...]] = {
-    **dict.fromkeys(
-        listed(
-            "NO_AUTO_CREATE_USER DB2 MAXDB MSSQL MYSQL323 MYSQL40 ORACLE POSTGRESQL NO_FIELD_OPTIONS NO_KEY_OPTIONS"
-            " NO_TABLE_OPTIONS"
-        ),
-        _old(8, 0, 11),
-    ),
+    **dict.fromkeys(sorted(GONE_MODES), _old(8, 0, 11)),
     "TIME_TRUNCATE_FRACTIONAL": (my((8, 0)),),
     "TIME_ROUND_FRACTIONAL": (maria((10, 4, 1)),),
     "EMPTY_STRING_IS_NULL": (maria((10, 3, 3)),),

@@ -7,14 +7,8 @@ from collections.abc import Callable, Iterator
 from understudy.migrate.checks.case import Case, Side
 from understudy.migrate.checks.finding import Found, Rule, Severity
 from understudy.migrate.gtidmode import ONLINE
+from understudy.migrate.sqlmodes import GONE_MODES
 from understudy.migrate.sqltext import string
-
-GONE_MODES = frozenset(  # MySQL 8.0.11 release notes
-    (
-        "NO_AUTO_CREATE_USER", "DB2", "MAXDB", "MSSQL", "MYSQL323", "MYSQL40", "ORACLE", "POSTGRESQL",
-        "NO_FIELD_OPTIONS", "NO_KEY_OPTIONS", "NO_TABLE_OPTIONS",
-    )
-)  # fmt: skip
 
 
 def _feeders(case: Case) -> Iterator[Side]:

@@ -241,7 +241,6 @@ REMOVED: Mapping[str, Removed] = {
     "innodb_defragment": Removed((maria(until=(11, 1)),), "OFF"),
     "old_alter_table": Removed((MY, maria(until=(11, 3))), "DEFAULT|OFF", "alter_algorithm"),
 }
-RENAMED = {"tx_isolation": "transaction_isolation", "tx_read_only": "transaction_read_only"}
 
 
 def normal(value: str) -> str:

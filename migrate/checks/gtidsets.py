@@ -30,13 +30,6 @@ def subtract(left: str, right: str) -> str:
     return ",".join(found)
 
 
-def of_server(gtids: str, uuid: str) -> str:
-    """The part of a MySQL set that a server of this UUID made itself."""
-    return ",".join(
-        part for part in gtids.replace("\n", "").split(",") if part.strip().lower().startswith(uuid.lower())
-    )
-
-
 def _mariadb(replica: str, source: str) -> str:
     known = dict(_positions(source))
     return ",".join(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack, closing
+from itertools import chain
 from typing import TypeVar
 
 import msgspec
@@ -12,8 +13,8 @@ import msgspec
 from understudy.config import Verify
 from understudy.errors import UnderstudyError
 from understudy.migrate.faults import LoginError, PrivilegeError
-from understudy.migrate.ports import Clock, Servers
-from understudy.migrate.rows import Coordinates
+from understudy.migrate.ports import Clock, Database, Servers
+from understudy.migrate.rows import Coordinates, text
 from understudy.migrate.verify import catalogue
 from understudy.migrate.verify.cutting import Cutter
 from understudy.migrate.verify.finding import Finding
@@ -32,7 +33,14 @@ from understudy.migrate.verify.yielding import Share, Turns
 
 ROUNDS = 3
 T = TypeVar("T")
+
 ENOUGH = 10  # times the keys that are listed, and a table's further ranges are not searched for rows
+
+
+class PatternError(UnderstudyError):
+    """A pattern of --table that no table fits: nothing would be compared, and nothing would differ."""
+
+    exit_code = 2
 
 
 class Run:
@@ -60,7 +68,7 @@ class Run:
     def run(self, restart: bool, definitions: Callable[[], list[Finding]]) -> None:
         """Until all is looked at, or as far as it goes: `why` says what it ended at.
 
-        Raises LoginError, PrivilegeError and what is wrong with the settings.
+        Raises LoginError, PrivilegeError, PatternError and what is wrong with the settings.
         """
         with ExitStack() as stack:
             sides = stack.enter_context(closing(self._sides()))
@@ -77,7 +85,7 @@ class Run:
                     self._caught_up(moments)
                 self.structure = tuple(self._retried(definitions))
                 self._state.note("until", shown(self._caught_up(moments)))
-            except (LoginError, PrivilegeError):
+            except (LoginError, PrivilegeError, PatternError):
                 raise
             except EndedError:
                 self.why = self.why or "it was ended"
@@ -149,6 +157,8 @@ class Run:
             ),
             self.ending.is_set,
         )
+        if only and not self.pairs:
+            require_any(only, (*old, *new), {*chain(*sides.both(_databases, _databases))})
         ignored = {table.full_name for table in (*old, *new) if catalogue.is_like(table.schema, table.name, ignore)}
         self.ignored = tuple(sorted(ignored))
         return _without(old, ignored), _without(new, ignored)
@@ -219,6 +229,23 @@ class Run:
 
 def _without(tables: Sequence[Table], names: Collection[str]) -> list[Table]:
     return [table for table in tables if table.full_name not in names]
+
+
+def require_any(patterns: Sequence[str], tables: Collection[Table], databases: Collection[str]) -> None:
+    """Raises PatternError where a pattern names no table, nor all of a database that is there and has none."""
+    for pattern in patterns:
+        of_all = {f"{database}.*" for database in databases}
+        if pattern not in of_all and not any(
+            catalogue.is_like(table.schema, table.name, [pattern]) for table in tables
+        ):
+            raise PatternError(
+                f"--table {pattern}: neither side has such a table",
+                "a pattern is of database and table, as in shop.orders or 'shop.*'; SHOW TABLES names them",
+            )
+
+
+def _databases(session: Database) -> list[str]:
+    return [text(row["Database"]) for row in session.rows("SHOW DATABASES")]
 
 
 def shown(at: Coordinates) -> str:

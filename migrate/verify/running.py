@@ -146,8 +146,13 @@ def _outcome(run: Run, state: State, asked: Asked, now_s: float, seconds: float,
 def _alone(folder: Path, old: str, new: str) -> Iterator[State]:
     """The state of these two sides, for one run at a time."""
     name = hashlib.sha256(f"{old} {new}".encode()).hexdigest()[:12]
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder / f"{name}.lock").open("w") as lock:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (folder / f"{name}.lock").open("w")
+    except OSError as error:
+        hint = "verify keeps there how far it is; state_dir in the settings chooses the place"
+        raise UnderstudyError(f"{folder}: {error.strerror}", hint) from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from typing import TypeVar
 
 from understudy.migrate.faults import BusyError, LockedError, LostError, ServerError, SilentError, UnreachableError
@@ -65,8 +66,10 @@ class Sides:
         self._servers, self._addresses = servers, (old, new)
         self._clock, self._retry_s = clock, retry_s
         self._helper = ThreadPoolExecutor(1, "verify-new")
-        self.old = opened(servers, old)
-        self.new = opened(servers, new)
+        with ExitStack() as failed:
+            self.old = failed.enter_context(closing(opened(servers, old)))
+            self.new = opened(servers, new)
+            failed.pop_all()
         self._asked = 0
 
     @property
@@ -95,10 +98,14 @@ class Sides:
         return retried(ask, self._clock, self._retry_s, is_ending, self._reopen)
 
     def _reopen(self) -> None:
-        self._asked += self.old.asked
+        """Both anew, or neither: what the old session asked counts once, however often its server is away."""
         self.old.close()
         self.new.close()
-        self.old, self.new = (opened(self._servers, address) for address in self._addresses)
+        with ExitStack() as failed:
+            old, new = (failed.enter_context(closing(opened(self._servers, address))) for address in self._addresses)
+            failed.pop_all()
+        self._asked += self.old.asked
+        self.old, self.new = old, new
 
     def close(self) -> None:
         """End both sessions."""

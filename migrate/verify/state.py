@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from understudy.errors import UnderstudyError
 from understudy.migrate.verify.finding import Finding
 from understudy.migrate.verify.keys import Value
 
@@ -57,30 +58,50 @@ class Opened(Struct, frozen=True):
 
 
 class State:
-    """The file; used by several threads."""
+    """The file; used by several threads. All raise UnderstudyError where it can't be read or written."""
 
     def __init__(self, file: Path) -> None:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._file = file
         self._lock = threading.RLock()
-        self._database = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = NORMAL")  # what a power cut loses is proved again
-        self._database.executescript(SCHEMA)
+        with self._told():
+            self._database = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = NORMAL")  # what a power cut loses is proved again
+            self._database.executescript(SCHEMA)
 
     def close(self) -> None:
         """Let go of the file."""
         self._database.close()
 
     @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What SQLite says of the file, for a person."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            hint = (
+                "what it holds is only how far the comparison is: moved away, all is compared anew"
+                if error.sqlite_errorcode in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+                else "what is proved so far stays proved, and the next run goes on from there"
+            )
+            raise UnderstudyError(f"{self._file}: {error}", hint) from error
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._told():
+            yield self._database
+
+    @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
+        with self._lock, self._told():
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield self._database
+                self._database.execute("COMMIT")
             except BaseException:
-                self._database.execute("ROLLBACK")
+                if self._database.in_transaction:  # a full disk has ended it by itself
+                    self._database.execute("ROLLBACK")
                 raise
-            self._database.execute("COMMIT")
 
     def begin(self, facts: Mapping[str, str]) -> None:
         """Forget all, and begin a run of which these facts are known."""
@@ -96,16 +117,16 @@ class State:
 
     def facts(self) -> dict[str, str]:
         """What is known of the run; nothing before the first."""
-        with self._lock:
-            return dict(self._database.execute("SELECT name, value FROM run"))
+        with self._reading() as sql:
+            return dict(sql.execute("SELECT name, value FROM run"))
 
     def tables(self) -> dict[str, TableState]:
         """How far each table is."""
         query = (
             "SELECT name, digest, reached, cut, rows, chunks, differing, undecided, rechecked, unsearched FROM tables"
         )
-        with self._lock:
-            found = self._database.execute(query).fetchall()
+        with self._reading() as sql:
+            found = sql.execute(query).fetchall()
         return {row[0]: TableState(row[0], row[1], _value(row[2]), bool(row[3]), *row[4:]) for row in found}
 
     def anew(self, tables: Mapping[str, str]) -> None:
@@ -125,14 +146,14 @@ class State:
 
     def unfinished(self) -> set[str]:
         """The tables of which not all is proved."""
-        with self._lock:
-            rows = self._database.execute("SELECT name FROM tables WHERE NOT cut UNION SELECT name FROM open")
+        with self._reading() as sql:
+            rows = sql.execute("SELECT name FROM tables WHERE NOT cut UNION SELECT name FROM open")
             return {name for (name,) in rows}
 
     def left(self, name: str) -> list[Opened]:
         """The ranges of a table that were begun and are not proved."""
-        with self._lock:
-            rows = self._database.execute("SELECT id, name, lower, upper FROM open WHERE name = ?", (name,)).fetchall()
+        with self._reading() as sql:
+            rows = sql.execute("SELECT id, name, lower, upper FROM open WHERE name = ?", (name,)).fetchall()
         return [Opened(id_, table, _value(lower), _value(upper)) for id_, table, lower, upper in rows]
 
     def opened(self, name: str, lower: Value | None, upper: Value | None, last: bool) -> Opened:
@@ -165,8 +186,8 @@ class State:
 
     def differing(self, name: str) -> int:
         """How many rows of a table are known to differ."""
-        with self._lock:
-            row = self._database.execute("SELECT differing FROM tables WHERE name = ?", (name,)).fetchone()
+        with self._reading() as sql:
+            row = sql.execute("SELECT differing FROM tables WHERE name = ?", (name,)).fetchone()
         return int(row[0]) if row else 0
 
     def unsearched(self, chunk: Opened, rows: int) -> None:
@@ -194,8 +215,8 @@ class State:
 
     def findings(self) -> list[Finding]:
         """What was found."""
-        with self._lock:
-            rows = self._database.execute("SELECT finding FROM findings ORDER BY name, rowid").fetchall()
+        with self._reading() as sql:
+            rows = sql.execute("SELECT finding FROM findings ORDER BY name, rowid").fetchall()
         return [msgspec.json.decode(text, type=Finding) for (text,) in rows]
 
 

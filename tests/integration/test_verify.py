@@ -27,12 +27,13 @@ from support import COMMAND, wait_until
 from understudy.configfile import load
 from understudy.errors import UnderstudyError
 from understudy.migrate.clock import SystemClock
-from understudy.migrate.faults import ServerError
+from understudy.migrate.faults import ServerError, UnreachableError
 from understudy.migrate.logins import FromSettings
 from understudy.migrate.mysql import MySql, Session
 from understudy.migrate.sqltext import identifier
 from understudy.migrate.verify.options import Outcome, Result
 from understudy.migrate.verify.running import Asked, outcomes
+from understudy.migrate.verify.sessions import Sides
 from understudy.migrate.verify.yielding import Share, Turns
 from understudy.migrate.words import Word
 
@@ -384,6 +385,35 @@ def test_it_rests_for_others_who_get_less_done_beside_it_and_takes_none_of_its_o
         finally:
             ending.set()
             reading.join()
+
+
+class Away:
+    """A side that can't be reached for so many times, once the sessions are open."""
+
+    def __init__(self, servers: MySql, address: str) -> None:
+        self._servers, self._address = servers, address
+        self.left = 0
+
+    def open(self, address: str) -> Session:
+        """As often as it can't be."""
+        if address == self._address and self.left:
+            self.left -= 1
+            raise UnreachableError(address, "connection refused")
+        return self._servers.open(address)
+
+
+def test_what_a_session_asked_counts_once_however_often_a_side_is_away(stages: dict[str, Stage]) -> None:
+    stage = stages["mariadb"]
+    servers = Away(MySql(FromSettings(load(stage.operator().file).migrate)), stage.new.address)
+    with closing(Sides(servers, stage.old.address, stage.new.address, SystemClock(), 30)) as sides:
+        sides.old.value("SELECT 1")
+        asked, first, servers.left = sides.asked, sides.old, 3
+        with stage.old.sql() as root:
+            root.execute(f"KILL {first.value('SELECT CONNECTION_ID()')}")
+        assert sides.steady(lambda: sides.old.value("SELECT 2"), lambda: False) == 2
+        assert servers.left == 0
+        assert sides.asked == first.asked + sides.old.asked
+        assert sides.asked < 2 * asked + 4, "the two that failed before the third count as none"
 
 
 def worked(turns: Turns, session: Session) -> bool:

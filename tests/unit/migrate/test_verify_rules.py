@@ -23,7 +23,7 @@ from understudy.migrate.verify.moments import Hop, descent, wait_for
 from understudy.migrate.verify.options import Outcome, Result, Side, TableOutcome
 from understudy.migrate.verify.pace import FEWEST, FIRST, LEAP, Pace
 from understudy.migrate.verify.pairs import paired
-from understudy.migrate.verify.run import Run
+from understudy.migrate.verify.run import PatternError, Run, require_any
 from understudy.migrate.verify.state import TableState
 from understudy.migrate.verify.suspects import Suspect, Verdict
 from understudy.migrate.verify.tables import Column, Key, Table, match
@@ -280,6 +280,14 @@ def test_databases_that_patterns_name_are_asked_for_alone(patterns: list[str], c
 )
 def test_patterns_name_tables(table: tuple[str, str], patterns: list[str], is_like: bool) -> None:
     assert catalogue.is_like(*table, patterns) is is_like
+
+
+def test_a_pattern_that_names_no_table_is_an_error_and_not_an_empty_run_that_is_equal() -> None:
+    orders = Table("shop", "orders", ())
+    require_any(["shop.*", "*.orders", "empty.*"], [orders], ["shop", "empty"])
+    with pytest.raises(PatternError, match=r"--table shop\.ordres: neither side") as raised:
+        require_any(["shop.orders", "shop.ordres"], [orders], ["shop"])
+    assert raised.value.exit_code == 2
 
 
 def test_the_first_chunk_of_long_rows_is_short_and_chunks_of_them_may_stay_so() -> None:

@@ -8,15 +8,17 @@ that repeat (types, collations, names of columns) are kept once.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from understudy.migrate.checks.schema import Check, Code, Column, ForeignKey, Home, Index, Kind, Schema, Table
-from understudy.migrate.checks.slices import WHOLE, Slice, are_needed, size, slices
 from understudy.migrate.ports import Database
+from understudy.migrate.sliced import sliced
+from understudy.migrate.slices import WHOLE, Slice
 from understudy.migrate.words import Word
 
 PATIENCE_S = 300.0
+DATABASE = {Word.CHECKS: "CONSTRAINT_SCHEMA"}  # what it is called where it isn't TABLE_SCHEMA
 OLD_TEMPORALS_SINCE = (5, 6, 24)  # from here on, until 8.0, the server tells columns of the format before 5.6
 OWN = {
     "sys": ((5, 7, 7), (10, 6)),  # from which version of MySQL, of MariaDB on the database is the server's own
@@ -55,16 +57,6 @@ def _show_old_temporals(session: Database) -> None:
         session.execute("SET SESSION show_old_temporals = 1")
 
 
-def _slices(session: Database, own: Iterable[str]) -> list[Slice]:
-    if not are_needed(session.version):
-        return [WHOLE]
-    names = session.rows(session.dialect.sql(Word.TABLE_NAMES))
-    open_tables = int(session.value("SELECT @@table_open_cache"))
-    if session.version.is_mysql(5, 6, 6):  # a session uses one instance; MariaDB's have the whole number each
-        open_tables //= int(session.value("SELECT @@table_open_cache_instances"))
-    return slices(((row["TABLE_SCHEMA"], row["TABLE_NAME"]) for row in names), size(open_tables), own)
-
-
 def _own_databases(session: Database) -> set[str]:
     maria = session.version.is_mariadb()
     found = set()
@@ -95,7 +87,7 @@ class _Reader:
     def ask(self, word: Word, part: Slice = WHOLE) -> Rows:
         """The answer's rows; the first column is a database unless it is none of the word's."""
         if self._session.dialect.knows(word):
-            sql, arguments = part.narrowed(word, self._session.dialect.sql(word))
+            sql, arguments = part.narrowed(self._session.dialect.sql(word), DATABASE.get(word, "TABLE_SCHEMA"))
             for row in self.plain(sql, *arguments):
                 if row[0] not in self._own:
                     yield row
@@ -104,7 +96,7 @@ class _Reader:
         """Every base table, with all that belongs to it, and every view."""
         tables: list[Table] = []
         views: list[Code] = []
-        for part in _slices(self._session, self._own):
+        for part in sliced(self._session, self._own):
             tables += self._tables(part)
             views += self.views(part)
         return sorted(tables, key=_place), sorted(views, key=_place)

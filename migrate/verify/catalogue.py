@@ -1,10 +1,10 @@
-"""Reading what tables a server has, and what it is, in a few statements whatever their number."""
+"""Reading what tables a server has, and what it is: not by the single table, but in slices (`slices` says why)."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
@@ -12,15 +12,17 @@ from typing import Any
 from understudy.migrate.build.mark import SCHEMA
 from understudy.migrate.ports import Database
 from understudy.migrate.rows import number, text
+from understudy.migrate.sliced import sliced
+from understudy.migrate.slices import WHOLE, Slice
 from understudy.migrate.sqltext import string
 from understudy.migrate.verify.tables import Column, Key, Table
 
-OWN = f"('mysql', 'information_schema', 'performance_schema', 'sys', '{SCHEMA}')"  # the last is build's mark
+OURS = ("sys", SCHEMA)  # the last is build's mark
+OWN = f"('mysql', 'information_schema', 'performance_schema', {', '.join(map(string, OURS))})"
 TABLES = (
     "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE, TABLE_ROWS, DATA_LENGTH FROM information_schema.TABLES"
     f" WHERE TABLE_SCHEMA NOT IN {OWN} AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')"
 )
-TABLES_IN_ORDER = " ORDER BY TABLE_SCHEMA, TABLE_NAME"
 COLUMNS = (
     "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, COLLATION_NAME, CHARACTER_SET_NAME, IS_NULLABLE, EXTRA,"
     " {} FROM information_schema.COLUMNS"
@@ -65,19 +67,31 @@ def tables(session: Database, only: Sequence[str] = ()) -> list[Table]:
     """All tables, largest first, or those like the patterns `only` of "schema.table"."""
     found: dict[str, Table] = {}
     with session.patient(SCAN_S):
-        for where in places(only):
-            found |= {table.full_name: table for table in _tables(session, where)}
+        for part, where in _asked(session, only):
+            found |= {table.full_name: table for table in _tables(session, part, where)}
     wanted = [table for table in found.values() if not only or is_like(table.schema, table.name, only)]
     return sorted(wanted, key=lambda table: (-table.bytes, table.full_name))
 
 
-def _tables(session: Database, where: str) -> Iterator[Table]:
-    columns, keys = _columns(session, where), _keys(session, where)
-    for batch in session.stream(TABLES + where + TABLES_IN_ORDER):
-        for schema, table, engine, rows, length in batch:
-            name = text(schema), text(table)
-            comparable = current(columns[name], keys[name])
-            yield Table(*name, *comparable, text(engine), number(rows), number(length))
+def _asked(session: Database, only: Sequence[str]) -> Iterable[tuple[Slice, str]]:
+    """What is asked about at once."""
+    named = places(only)
+    return [(part, "") for part in sliced(session, OURS)] if named == [""] else [(WHOLE, where) for where in named]
+
+
+def _tables(session: Database, part: Slice, where: str) -> Iterator[Table]:
+    """The tables' own question comes first, since it opens them (`slices`)."""
+    base = [row for batch in _stream(session, TABLES + where, part) for row in batch]
+    columns, keys = _columns(session, part, where), _keys(session, part, where)
+    for schema, table, engine, rows, length in base:
+        name = text(schema), text(table)
+        comparable = current(columns[name], keys[name])
+        yield Table(*name, *comparable, text(engine), number(rows), number(length))
+
+
+def _stream(session: Database, question: str, part: Slice, order: str = "") -> Iterator[Sequence[tuple[Any, ...]]]:
+    sql, arguments = part.narrowed(question)
+    return session.stream(sql + order, *arguments)
 
 
 def current(columns: Sequence[Column], keys: Sequence[Key]) -> tuple[tuple[Column, ...], tuple[Key, ...]]:
@@ -128,10 +142,10 @@ def _condition(schema: str, table: str) -> str:
     return f" AND TABLE_SCHEMA = {string(schema)}" + (f" AND TABLE_NAME = {string(table)}" if table else "")
 
 
-def _columns(session: Database, where: str) -> dict[Name, list[Column]]:
+def _columns(session: Database, part: Slice, where: str) -> dict[Name, list[Column]]:
     found: dict[Name, list[Column]] = defaultdict(list)
     period = PERIOD if session.version.is_mariadb(10, 3) else "''"
-    for batch in session.stream(COLUMNS.format(period) + where + COLUMNS_IN_ORDER):
+    for batch in _stream(session, COLUMNS.format(period) + where, part, COLUMNS_IN_ORDER):
         for row in batch:
             schema, table, *rest = map(text, row)
             found[schema, table].append(_column(*rest))
@@ -148,9 +162,9 @@ def _column(name: str, sort: str, collation: str, charset: str, nullable: str, e
     return Column(name, sort.lower(), collation, charset, nullable == "YES", how)
 
 
-def _keys(session: Database, where: str) -> dict[Name, list[Key]]:
+def _keys(session: Database, part: Slice, where: str) -> dict[Name, list[Key]]:
     parts: dict[Name, dict[str, list[tuple[Any, ...]]]] = defaultdict(lambda: defaultdict(list))
-    for batch in session.stream(KEYS + where + KEYS_IN_ORDER):
+    for batch in _stream(session, KEYS + where, part, KEYS_IN_ORDER):
         for schema, table, index, *rest in batch:
             parts[text(schema), text(table)][text(index)].append(tuple(rest))
     return defaultdict(list, {name: _whole(indexes) for name, indexes in parts.items()})

@@ -10,22 +10,22 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 from understudy.migrate.faults import ServerError
 from understudy.migrate.ports import Database
 from understudy.migrate.rows import text
+from understudy.migrate.slices import WHOLE, Slice
 from understudy.migrate.sqltext import identifier
 from understudy.migrate.verify import questions, spelling
 from understudy.migrate.verify.expression import canonical
 from understudy.migrate.verify.finding import Kind
+from understudy.migrate.verify.shape_of_table import Ask
 from understudy.migrate.verify.things import Shared, Thing, path
 from understudy.migrate.verify.tokens import literals_read
 
 NOT_THERE = 1146
 ALGORITHM = re.compile(r"CREATE ALGORITHM=(\w+)")
-Rows = Iterator[tuple[Any, ...]]
 
 
 class Code:
@@ -34,16 +34,16 @@ class Code:
     `unknown` modes are left out; `reads` says whether literals in bodies are read.
     """
 
-    def __init__(self, session: Database, ask: Callable[[str], Rows], unknown: frozenset[str], reads: bool) -> None:
+    def __init__(self, session: Database, ask: Ask, unknown: frozenset[str], reads: bool) -> None:
         self._session = session
         self._ask = ask
         self._unknown = unknown
         self._reads = reads
         self._shared = Shared()
 
-    def views(self, columns_of: Mapping[tuple[str, str], tuple[str, ...]]) -> Iterator[Thing]:
-        """Every view."""
-        for row in list(self._ask(questions.views(self._session.version))):
+    def views(self, columns_of: Mapping[tuple[str, str], tuple[str, ...]], part: Slice = WHOLE) -> Iterator[Thing]:
+        """Every view of a slice."""
+        for row in list(self._ask(questions.views(self._session.version), part)):
             schema, name, definition, option, definer, security, client, connection, algorithm = row
             algorithm = algorithm or self._algorithm(schema, name)
             facts = self._shared.facts(

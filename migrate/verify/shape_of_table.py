@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
 
 from understudy.migrate.ports import Database
+from understudy.migrate.slices import WHOLE, Slice
 from understudy.migrate.sqltext import identifier
 from understudy.migrate.verify import questions, spelling
 from understudy.migrate.verify.expression import canonical
@@ -17,6 +18,14 @@ Key = tuple[str, str]
 Rows = Iterator[tuple[Any, ...]]
 Parts = dict[Key, dict[Part, Facts]]
 JSON_TEXT = ("utf8mb3_bin", "utf8mb4_bin")
+
+
+class Ask(Protocol):
+    """Puts questions to a server."""
+
+    def __call__(self, sql: str, part: Slice = WHOLE, column: str = "TABLE_SCHEMA", /) -> Rows:
+        """Put one that ends in its WHERE, about a slice of the tables; `column` is what it calls a database."""
+        ...
 
 
 class _Column(NamedTuple):
@@ -37,12 +46,13 @@ class _Column(NamedTuple):
 class Tables:
     """What one server says of its databases and tables; `columns_of` are the columns of tables and views, in order."""
 
-    def __init__(self, session: Database, ask: Callable[[str], Rows]) -> None:
+    def __init__(self, session: Database, ask: Ask) -> None:
         self._session = session
         self._ask = ask
         self._maria = session.version.is_mariadb()
         self._shared = Shared()
         self._counted: set[Key] = set()
+        self._kinds: dict[tuple[_Column, bool], Facts] = {}  # ten thousand tables have few kinds of columns
         self.columns_of: dict[Key, tuple[str, ...]] = {}
 
     def databases(self) -> Iterator[Thing]:
@@ -51,15 +61,15 @@ class Tables:
             facts = self._shared.facts(charset=spelling.charset(charset), collation=spelling.charset(collation))
             yield Thing(Kind.DATABASE, path(name), "database", facts)
 
-    def tables(self) -> Iterator[Thing]:
-        """Every table and sequence with its parts."""
-        base = list(self._ask(questions.TABLES))
-        checks = self._checks()
-        parts = self._columns(json=self._json(checks))
-        for found in (self._indexes(), self._foreign_keys(), checks):
+    def tables(self, part: Slice = WHOLE) -> Iterator[Thing]:
+        """Every table and sequence of a slice with its parts."""
+        base = list(self._ask(questions.TABLES, part))  # the question that opens them comes first (`slices`)
+        checks = self._checks(part)
+        parts = self._columns(part, json=self._json(checks))
+        for found in (self._indexes(part), self._foreign_keys(part), checks):
             for key, more in found.items():
                 parts[key].update(more)
-        partitioned = self._partitions(parts)
+        partitioned = self._partitions(part, parts)
         for schema, name, kind, engine, collation, options, comment, following in base:
             key = (schema, name)
             if kind == "SEQUENCE":
@@ -90,16 +100,19 @@ class Tables:
         )
         return Thing(Kind.TABLE, path(schema, name), "sequence", facts)
 
-    def _columns(self, json: set[tuple[str, str, str]]) -> Parts:
+    def _columns(self, part: Slice, json: set[tuple[str, str, str]]) -> Parts:
         found: Parts = defaultdict(dict)
         order: dict[Key, list[tuple[int, str]]] = defaultdict(list)
-        for schema, table, place, name, *rest in self._ask(questions.columns(self._session.version)):
+        for schema, table, place, name, *rest in self._ask(questions.columns(self._session.version), part):
             key, row = (schema, table), _Column(*rest)
             order[key].append((int(place), name))
-            found[key]["column", name] = self._column(row, is_json=(schema, table, name) in json)
+            kind = row, (schema, table, name) in json
+            if kind not in self._kinds:
+                self._kinds[kind] = self._column(*kind)
+            found[key]["column", name] = self._kinds[kind]
             if "auto_increment" in row.extra:
                 self._counted.add(key)
-        self.columns_of = {key: tuple(name for _, name in sorted(names)) for key, names in order.items()}
+        self.columns_of |= {key: tuple(name for _, name in sorted(names)) for key, names in order.items()}
         return found
 
     def _column(self, row: _Column, is_json: bool) -> Facts:
@@ -120,9 +133,9 @@ class Tables:
             reference_system=row.srs_id,
         )
 
-    def _indexes(self) -> Parts:
+    def _indexes(self, part: Slice) -> Parts:
         rows: dict[tuple[Key, str], list[tuple[Any, ...]]] = defaultdict(list)
-        for schema, table, index, *rest in self._ask(questions.indexes(self._session.version)):
+        for schema, table, index, *rest in self._ask(questions.indexes(self._session.version), part):
             rows[(schema, table), index].append(tuple(rest))
         found: Parts = defaultdict(dict)
         for (key, index), parts in rows.items():
@@ -137,10 +150,10 @@ class Tables:
             )
         return found
 
-    def _foreign_keys(self) -> Parts:
-        rules = {tuple(row[:3]): row[3:] for row in self._ask(questions.RULES)}
+    def _foreign_keys(self, part: Slice) -> Parts:
+        rules = {tuple(row[:3]): row[3:] for row in self._ask(questions.RULES, part, "CONSTRAINT_SCHEMA")}
         rows: dict[tuple[str, str, str], list[tuple[Any, ...]]] = defaultdict(list)
-        for schema, table, name, *rest in self._ask(questions.FOREIGN_KEYS):
+        for schema, table, name, *rest in self._ask(questions.FOREIGN_KEYS, part):
             rows[schema, table, name].append(tuple(rest))
         found: Parts = defaultdict(dict)
         for (schema, table, name), parts in rows.items():
@@ -154,11 +167,11 @@ class Tables:
             )
         return found
 
-    def _checks(self) -> Parts:
+    def _checks(self, part: Slice) -> Parts:
         """By condition: MariaDB and MySQL name those without a name each in its own way."""
         found: Parts = defaultdict(dict)
         if question := questions.checks(self._session.version):
-            for schema, table, _, clause, enforced in self._ask(question):
+            for schema, table, _, clause, enforced in self._ask(question, part, "CONSTRAINT_SCHEMA"):
                 condition = self._read(clause)
                 found[schema, table]["check", condition] = self._shared.facts(enforced="no" if enforced == "NO" else "")
         return found
@@ -174,13 +187,13 @@ class Tables:
                 del parts[part]
         return found
 
-    def _partitions(self, parts: Parts) -> dict[Key, str]:
+    def _partitions(self, part: Slice, parts: Parts) -> dict[Key, str]:
         """Each partition becomes a part of its table; how each table is partitioned."""
         found: dict[Key, str] = {}
         subs: dict[tuple[Key, str], list[str]] = defaultdict(list)
         described: dict[tuple[Key, str], tuple[str, str]] = {}
         for schema, table, name, sub, method, sub_method, by, sub_by, description, comment in self._ask(
-            questions.PARTITIONS
+            questions.PARTITIONS, part
         ):
             key = (schema, table)
             found[key] = f"{method} ({canonical(by or '')})" + (

@@ -1,7 +1,8 @@
 """Do two servers define the same: databases, tables, views, routines, triggers, events. Rows are compared elsewhere.
 
-Both servers are asked at the same time, each in one session, for everything at once; what they say is given one
-spelling and compared (`things`). An operator's decisions that a migration implies are no findings: see `weighing`.
+Both servers are asked at the same time, each in one session, for all that a slice of the tables has (`slices`); what
+they say is given one spelling and compared (`things`). An operator's decisions that a migration implies are no
+findings: see `weighing`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from understudy.migrate.faults import PrivilegeError
 from understudy.migrate.grants import DEFINITIONS
 from understudy.migrate.ports import Database
 from understudy.migrate.rows import text
+from understudy.migrate.sliced import sliced
+from understudy.migrate.slices import WHOLE, Slice
 from understudy.migrate.verify import counters, spelling
 from understudy.migrate.verify.code import Code
 from understudy.migrate.verify.finding import Finding
@@ -59,15 +62,18 @@ def collected(session: Database, unknown: frozenset[str], reads: bool, ignored: 
 
     see_all(session)
 
-    def ask(sql: str) -> Iterator[tuple[Any, ...]]:
-        for batch in session.stream(sql, batch=BATCH):
+    def ask(sql: str, part: Slice = WHOLE, column: str = "TABLE_SCHEMA") -> Iterator[tuple[Any, ...]]:
+        narrowed, arguments = part.narrowed(sql, column)
+        for batch in session.stream(narrowed, *arguments, batch=BATCH):
             for row in batch:
                 if row[0] not in ignored:
                     yield tuple(text(value) if isinstance(value, bytes) else value for value in row)
 
     with _plainly(session), session.patient(PATIENCE_S):
         tables, code = Tables(session, ask), Code(session, ask, unknown, reads)
-        things = [*tables.databases(), *tables.tables(), *code.views(tables.columns_of)]
+        things = [*tables.databases()]
+        for part in sliced(session, ("sys", *ignored)):
+            things += [*tables.tables(part), *code.views(tables.columns_of, part)]
         return by_name([*things, *code.routines(), *code.triggers(), *code.events()])
 
 

@@ -9,7 +9,7 @@ _COLUMNS = (
     "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, COLLATION_NAME,"
     f" {{}} FROM information_schema.COLUMNS WHERE TABLE_SCHEMA {_ALIEN}"
 )
-_INDEXES = (  # for INDEX_TYPE MySQL before 8.0 and MariaDB open every table: checks/slices.py
+_INDEXES = (  # for INDEX_TYPE MySQL before 8.0 and MariaDB open every table: slices.py
     "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART, INDEX_TYPE, NULLABLE,"
     " SEQ_IN_INDEX,"
     f" {{}} FROM information_schema.STATISTICS WHERE TABLE_SCHEMA {_ALIEN}"

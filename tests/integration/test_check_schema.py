@@ -12,7 +12,7 @@ from containers import network
 from integration.least import PASSWORD, USER, granted, with_writes
 from integration.planted_schema import FINE, LOGGED, NEW, OLD, PLANTED, STATEMENTS, Plant
 from integration.trees import ANY_TLS, Node, Running, started
-from understudy.migrate.checks import slices
+from understudy.migrate import slices
 from understudy.migrate.checks.case import Case, Side, Wishes
 from understudy.migrate.checks.collect import look
 from understudy.migrate.checks.collect_binlog import Bounds, sample
@@ -25,6 +25,7 @@ from understudy.migrate.logins import Login, OneLogin
 from understudy.migrate.mysql import MySql, Session
 from understudy.migrate.sqltext import Secret
 from understudy.migrate.topology import grow
+from understudy.migrate.verify import catalogue, structure
 from understudy.migrate.versions import Version
 
 pytestmark = pytest.mark.integration
@@ -136,6 +137,12 @@ def test_the_least_account_reads_the_same_schema_and_sample_as_root(servers: dic
         assert sample(session, SystemClock().monotonic_s) == sample(root, SystemClock().monotonic_s)
 
 
+def as_verify_reads(session: Session) -> tuple[object, ...]:
+    """Definitions, and what tables are for rows."""
+    tables = [(table.full_name, table.columns, table.keys) for table in catalogue.tables(session)]
+    return structure.collected(session, frozenset(), False, ()), sorted(tables)
+
+
 ODD = ("Odd", "odd", "o%d")  # only lower_case_table_names=0 tells the first two apart, which is what Linux has
 
 
@@ -150,12 +157,13 @@ def test_what_is_read_in_slices_is_what_is_read_at_once(
                 session.execute(f"CREATE TABLE `{database}`.`{table}` (id INT PRIMARY KEY, n INT, KEY (n))")
         try:
             monkeypatch.setattr(slices, "FEW", 10_000)
-            at_once = schema(session)
+            at_once, compared = schema(session), as_verify_reads(session)
             monkeypatch.setattr(slices, "FEW", 3)  # Odd is asked about together with others, odd by itself
             for most in (1, 2, 5):
                 monkeypatch.setattr(slices, "LEAST", most)
                 monkeypatch.setattr(slices, "MOST", most)
                 assert schema(session) == at_once
+                assert as_verify_reads(session) == compared
         finally:
             for database in ODD:
                 session.execute(f"DROP DATABASE `{database}`")
@@ -171,11 +179,13 @@ def test_a_server_opens_no_table_twice_however_few_it_keeps_open(servers: dict[s
             session.execute(f"CREATE TABLE many.t{number} (id INT PRIMARY KEY)")
         session.execute("SET GLOBAL table_open_cache = 80")
         try:
-            session.execute("FLUSH TABLES")
-            opened = _opened(session)
             tables = len(schema(session).tables)
             least = 0 if session.version.is_mysql(8) else tables  # its data dictionary tells of them unopened
-            assert least <= _opened(session) - opened < 1.2 * tables + 20
+            for read in (schema, catalogue.tables, lambda one: structure.collected(one, frozenset(), False, ())):
+                session.execute("FLUSH TABLES")
+                opened = _opened(session)
+                read(session)
+                assert least - 20 <= _opened(session) - opened < 1.2 * tables + 20
         finally:
             session.execute("SET GLOBAL table_open_cache = %s", int(before))
             session.execute("DROP DATABASE many")

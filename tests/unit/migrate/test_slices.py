@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.migrate.checks.slices import FEW, LEAST, MOST, WHOLE, Slice, are_needed, size, slices
+from understudy.migrate.slices import FEW, LEAST, MOST, WHOLE, Slice, are_needed, size, slices
 from understudy.migrate.versions import Version
-from understudy.migrate.words import Word
 
 Names = list[tuple[str, str]]
 
@@ -62,28 +61,31 @@ def holds(one: Slice, database: str, table: str) -> bool:
     )
 
 
+TABLE, CONSTRAINT = "TABLE_SCHEMA", "CONSTRAINT_SCHEMA"
+
+
 @pytest.mark.parametrize(
-    ("part", "word", "sql", "arguments"),
+    ("part", "column", "sql", "arguments"),
     [
-        (WHOLE, Word.TABLES, "… LIKE 'a%'", []),
-        (Slice("it's"), Word.TABLES, "… LIKE 'a%%' AND TABLE_SCHEMA = %s", ["it's"]),
-        (Slice("a"), Word.CHECKS, "… LIKE 'a%%' AND CONSTRAINT_SCHEMA = %s", ["a"]),
+        (WHOLE, TABLE, "… LIKE 'a%'", []),
+        (Slice("it's"), TABLE, "… LIKE 'a%%' AND TABLE_SCHEMA = %s", ["it's"]),
+        (Slice("a"), CONSTRAINT, "… LIKE 'a%%' AND CONSTRAINT_SCHEMA = %s", ["a"]),
         (
             Slice("a", "b", "c"),
-            Word.COLUMNS,
+            TABLE,
             "… LIKE 'a%%' AND TABLE_SCHEMA = %s AND TABLE_NAME > %s AND TABLE_NAME <= %s",
             ["a", "b", "c"],
         ),
         (
             Slice(besides=("a", "b")),
-            Word.CHECKS,
+            CONSTRAINT,
             "… LIKE 'a%%' AND BINARY CONSTRAINT_SCHEMA NOT IN (%s, %s)",
             ["a", "b"],
         ),
     ],
 )
-def test_a_question_is_narrowed_to_its_slice(part: Slice, word: Word, sql: str, arguments: list[object]) -> None:
-    assert part.narrowed(word, "… LIKE 'a%'") == (sql, arguments)
+def test_a_question_is_narrowed_to_its_slice(part: Slice, column: str, sql: str, arguments: list[object]) -> None:
+    assert part.narrowed("… LIKE 'a%'", column) == (sql, arguments)
 
 
 @pytest.mark.parametrize(("open_tables", "expected"), [(400, 200), (125, 62), (10, LEAST), (100_000, MOST)])

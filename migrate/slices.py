@@ -6,7 +6,8 @@ about more than that, each question opens all of them again: 10,000 tables with 
 times on MariaDB 10.5, which took 13.6 s of its CPU. Asked about a slice that fits, one question after the other, and
 only then about the next, it opened 10,000 and took 4.8 s; MySQL 5.6 opened 10,000 instead of 30,000. What an open table
 is defined as stays in memory with it, however small table_definition_cache is, so the first question has to be one
-that opens them (Word.TABLES). The names, by which slices are made, are told without opening anything.
+that opens them (Word.TABLES). The names, by which slices are made, are told without opening anything. To compare the
+definitions of 10,000 tables for verify opened 60,000 and took 18 s of the CPU of MariaDB 10.5, and 4.6 s in slices.
 
 A slice is a run of the tables of one database, for only `TABLE_SCHEMA =` spares the server to list the other
 databases' files; those with a few tables each are asked about together. Together the slices hold every table of the
@@ -21,11 +22,9 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from understudy.migrate.versions import Version
-from understudy.migrate.words import Word
 
 FEW = 10  # a question takes longer than opening so many tables again
 LEAST, MOST = 20, 1000
-DATABASE = {Word.CHECKS: "CONSTRAINT_SCHEMA"}  # what it is called where it isn't TABLE_SCHEMA
 
 
 class Slice(Struct, frozen=True):
@@ -39,9 +38,8 @@ class Slice(Struct, frozen=True):
     to: str | None = None
     besides: tuple[str, ...] = ()
 
-    def narrowed(self, word: Word, sql: str) -> tuple[str, list[object]]:
-        """A statement that ends in its WHERE, about this slice alone, and its arguments."""
-        column = DATABASE.get(word, "TABLE_SCHEMA")
+    def narrowed(self, sql: str, column: str = "TABLE_SCHEMA") -> tuple[str, list[object]]:
+        """A statement that ends in its WHERE, about this slice alone, and its arguments; `column` is the database's."""
         conditions: list[tuple[str, list[object]]] = []
         if self.database is not None:
             conditions.append((f"{column} = %s", [self.database]))

@@ -25,6 +25,7 @@ from understudy.migrate.rows import number
 from understudy.migrate.versions import Flavour, Version
 
 BEGIN_S = 20.0  # how long the server stands still, at most, until the program has begun its transaction
+END_S = 60.0  # how long it may take to end once all is written
 ASKED_EVERY_S = (
     0.12  # InnoDB shows the same list again to who asks within 100 ms of the last time: measured, 5.6 to 9.7
 )
@@ -84,7 +85,12 @@ class Program:
                 yield table, b"INSERT INTO " + table.encode() + piece[found.end() :]
             elif not _SESSION.match(piece):
                 raise ProgramError(f"{self._name} wrote what no dump of rows should hold: {piece[:80]!r}")
-        if code := self._running.wait(60):
+        try:
+            code = self._running.wait(END_S)
+        except subprocess.TimeoutExpired:
+            why = f"{self._name} has written all, and not ended within {END_S:g} s: {self.complaint()}"
+            raise ProgramError(why, "look what it waits for, and give the command again") from None
+        if code:
             raise ProgramError(f"{self._name} ended with {code}: {self.complaint()}", UNFIT)
 
     def complaint(self) -> str:

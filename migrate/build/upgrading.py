@@ -10,6 +10,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import subprocess
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -70,11 +71,21 @@ def upgrade(copying: Copying, progress: Progress) -> None:
     progress.begins(f"{command[-1]} on {copying.server} ({version})")
     login = copying.logins.of(copying.server)
     client = Client(copying.server, login, flavour_of(command), encrypted)
-    with given_by_pipe(client) as (option, pipe):
-        done = subprocess.run(
-            [*command, option, "--skip-write-binlog"], stdin=pipe, capture_output=True, text=True, timeout=LIMIT_S,
-            check=False,
-        )  # fmt: skip
+    carry_out(command, client, by_hand)
+
+
+def carry_out(command: Sequence[str], client: Client, by_hand: str, limit_s: float = LIMIT_S) -> None:
+    """Run the program. Raises UpgradeError where it fails, or has not ended within `limit_s`: then it is killed."""
+    name = " ".join(command)
+    try:
+        with given_by_pipe(client) as (option, pipe):
+            done = subprocess.run(
+                [*command, option, "--skip-write-binlog"], stdin=pipe, capture_output=True, text=True, timeout=limit_s,
+                check=False,
+            )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        why = f"{client.address}: {name} has not ended within {limit_s:g} s"
+        raise UpgradeError(why, f"look there what it waits for; then {by_hand}") from None
     if done.returncode:
-        said = hide((done.stderr or done.stdout).strip(), [login.password])
-        raise UpgradeError(f"{copying.server}: {wanted.programs[0]} failed: {said[-500:]}", by_hand)
+        said = hide((done.stderr or done.stdout).strip(), [client.login.password])
+        raise UpgradeError(f"{client.address}: {name} failed: {said[-500:]}", by_hand)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import tempfile
 
 import pytest
 from hypothesis import given
@@ -10,9 +12,10 @@ from hypothesis import strategies as st
 
 from understudy.config import Tls
 from understudy.migrate.build import cloning, definitions, hooking, literals, loading, program, upgrading
-from understudy.migrate.build.defaults import Client, options
+from understudy.migrate.build.defaults import Client, ProgramError, options
 from understudy.migrate.build.inventory import Made, Table
 from understudy.migrate.build.literals import Column
+from understudy.migrate.build.upgrading import UpgradeError
 from understudy.migrate.logins import Login
 from understudy.migrate.rows import Coordinates
 from understudy.migrate.sqltext import Secret
@@ -236,3 +239,24 @@ def test_a_table_s_bytes_are_told_as_its_rows_arrive_and_all_of_them_at_its_end(
     share = loading.Share(table)
     assert [share.of(4), share.of(4), share.of(100), share.rest()] == [400, 400, 200, 0]
     assert loading.Share(table).rest() == 1000
+
+
+def test_a_dump_program_that_does_not_end_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "END_S", 0.1)
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(["sh", "-c", "echo stuck >&2; exec >&-; exec sleep 60"], stdout=-1, stderr=said) as running,
+    ):
+        found = program.Program(running, said, "mysqldump")
+        with pytest.raises(ProgramError, match=r"mysqldump has written all, and not ended within 0\.1 s: stuck"):
+            list(found.statements())
+        running.kill()
+
+
+def test_an_upgrade_that_does_not_end_is_said_with_what_to_do() -> None:
+    client = Client("db:3306", Login("me", Secret("hush")), Flavour.MARIADB, encrypted=False)
+    with pytest.raises(UpgradeError, match=r"db:3306: sh -c exec sleep 60 has not ended within 0\.1 s") as refused:
+        upgrading.carry_out(["sh", "-c", "exec sleep 60"], client, "run it there", limit_s=0.1)
+    assert refused.value.hint == "look there what it waits for; then run it there"
+    with pytest.raises(UpgradeError, match="failed: no such … thing"):
+        upgrading.carry_out(["sh", "-c", "echo no such hush thing >&2; exit 1"], client, "run it there")

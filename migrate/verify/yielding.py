@@ -106,11 +106,6 @@ class Turns:
         if not share.is_needed:
             self._open.set()
 
-    @property
-    def is_open(self) -> bool:
-        """Whether it is time to read."""
-        return self._open.is_set()
-
     @contextmanager
     def turn(self, asked: Callable[[], int]) -> Iterator[None]:
         """Read inside, once it is time to; `asked` is how many statements the reader has sent to the old side."""

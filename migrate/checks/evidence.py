@@ -43,6 +43,7 @@ def _of_the_last(find: Callable[[Case, Side, Outcome], Iterator[str]]) -> Callab
 def _unequal(case: Case, _: Side, last: Outcome) -> Iterator[str]:
     why = list(last.why)
     why += [f"only tables like {', '.join(last.only)} were compared"] * bool(last.only)
+    why += [f"tables like {', '.join(last.ignore)} were ignored: {_named([*last.ignored])}"] * bool(last.ignored)
     why += ["definitions, users and grants were not compared"] * last.data_only
     if last.result is not Result.EQUAL:
         differ = [table.name for table in last.tables if table.result is not Result.EQUAL]

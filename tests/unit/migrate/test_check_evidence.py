@@ -88,6 +88,12 @@ GRANT = finding.Finding(finding.Kind.GRANT, "'app'@'%'", "it lacks SELECT")
         (case(outcome(result=Result.DIFFERENT, findings=(GRANT,))), "verify-not-equal", "'app'@'%'"),
         (case(outcome(result=Result.UNDECIDED, why=("it was ended",))), "verify-not-equal", "it was ended"),
         (case(outcome(only=("shop.*", "crm.*"))), "verify-not-equal", "only tables like shop.*, crm.* were"),
+        (
+            case(outcome(ignore=("c.*", "*.log"), ignored=("c.x", "d.log"))),
+            "verify-not-equal",
+            "equal to old:3306 by the last report: tables like c.*, *.log were ignored: c.x, d.log",
+        ),
+        (case(outcome(ignore=("c.*",))), "", ""),
         (case(outcome(data_only=True)), "verify-not-equal", "grants were not compared"),
         (case(outcome(result=Result.DIFFERENT), outcome()), "", ""),
         (case(outcome(), outcome(result=Result.DIFFERENT)), "verify-not-equal", "different"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import msgspec
@@ -18,6 +18,7 @@ from understudy.errors import UnderstudyError
 from understudy.migrate import draw, errorlog, grants, graphviz, logreader, picture
 from understudy.migrate.build.command import build, journal, plan
 from understudy.migrate.checks.command import check
+from understudy.migrate.clock import SystemClock
 from understudy.migrate.commanding import (
     DEFAULT,
     Config,
@@ -182,23 +183,34 @@ def log(
 ) -> None:
     """The error logs of all servers, merged by time; for a server without one that can be read, why.
 
+    A server whose clock is further off than [migrate.check] clock_ms is named on standard error ("clocks_ahead_s" in
+    JSON), and its entries are shown at the right time: by this machine's clock, or by the servers' where most of them
+    agree that this one is off. It is measured now; a server that can't be reached is taken at its word.
+
     Exit code 1 where the source can't be reached and no file of its log is named, 2 for wrong settings.
     """
     settings = settings_of(config)
-    least, begin = errorlog.severity(severity), errorlog.parse_since(since, datetime.now(UTC))
+    now = datetime.now(UTC)
+    least, begin = errorlog.severity(severity), errorlog.parse_since(since, now)
     tree = see(settings)
     logs = _read_logs(settings, tree, server, begin)
+    clocks = logreader.clocks(logs, settings.check.clock_ms)
+    begin = errorlog.parse_since(since, now + timedelta(milliseconds=clocks.believed_ms))
     source = source_of(settings)
     why = "" if any(one.server == source and one.origin for one in logs) else unreached(tree, settings)
-    entries = errorlog.merged([one.entries for one in logs], least, begin)
+    entries = errorlog.merged([clocks.right(one) for one in logs], least, begin)
     if as_json:
         shown = [{**msgspec.to_builtins(entry), "severity": entry.severity.name.lower()} for entry in entries]
         without = {one.server: one.why_not for one in logs if one.why_not}
-        print_json(
-            {"entries": shown, "without": without, "read": {one.server: one.origin for one in logs if one.origin}}
-        )
+        read = {one.server: one.origin for one in logs if one.origin}
+        off = {name: round(ms / 1000, 3) for name, ms in clocks.servers.items()}
+        ours = round(-clocks.believed_ms / 1000, 3)
+        told_ = {"entries": shown, "without": without, "read": read, "clocks_ahead_s": off, "our_clock_ahead_s": ours}
+        print_json(told_)
     else:
         _show_log(entries)
+        for text in clocks.told():
+            typer.echo(text, err=True)
         for one in logs:
             if one.why_not and not (why and one.server == source):
                 typer.echo(f"{one.server}: no log: {one.why_not}", err=True)
@@ -215,7 +227,7 @@ def _read_logs(settings: Migrate, tree: Tree, only: str, begin: datetime) -> lis
         return list(
             pool.map(
                 lambda address: logreader.read(
-                    servers, address, settings.error_logs, begin, tree.servers[address].unreachable
+                    servers, SystemClock(), address, settings.error_logs, begin, tree.servers[address].unreachable
                 ),
                 addresses,
             )

@@ -1,35 +1,86 @@
-"""Where each server's error log can be read, and reading it: a table, a file here, a file there; or why not."""
+"""Where each server's error log can be read, and reading it: a table, a file here, a file there; or why not.
+
+Each server writes by its own clock. How far that is off is measured while it is asked, so that many logs can be put in
+order; it tells nothing of how far it was off when something was written.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from understudy.migrate.clock import Ahead, ahead, believed_ms
 from understudy.migrate.errorlog import NAMES, Entry, Severity, parse
 from understudy.migrate.faults import ServerError
-from understudy.migrate.ports import Database, Servers
+from understudy.migrate.ports import Clock, Database, Servers
 from understudy.migrate.rows import split_address, text
 from understudy.migrate.words import Word
 
 BEGINNING = datetime(1970, 1, 2, tzinfo=UTC)
+MARGIN = timedelta(hours=1)  # what is read before the time that is asked for, since clocks differ
 NOWHERE = ("", "stderr")  # what @@log_error says of a log that goes to standard error
 
 
 class Log(Struct, frozen=True):
-    """A server's entries and where they are from; `why_not` where there are none to be had."""
+    """A server's entries and where they are from; `why_not` where there are none to be had.
+
+    `clock` is None where the server was not reached.
+    """
 
     server: str
     origin: str = ""
     entries: tuple[Entry, ...] = ()
     why_not: str = ""
+    clock: Ahead | None = None
+
+
+class Clocks(Struct, frozen=True):
+    """Which clocks are off, in ms ahead: servers' from the time that is believed, and how far that is from ours."""
+
+    servers: Mapping[str, float]
+    believed_ms: float = 0.0
+
+    def right(self, log: Log) -> tuple[Entry, ...]:
+        """A log's entries at the times that a right clock would have shown."""
+        off = timedelta(milliseconds=self.servers.get(log.server, 0.0))
+        return tuple(replace(entry, at=entry.at - off) for entry in log.entries) if off else log.entries
+
+    def told(self) -> Iterator[str]:
+        """A sentence for each clock that is off."""
+        if self.believed_ms:
+            yield f"this machine's clock is {_apart(-self.believed_ms)} the servers': times are the servers'"
+        for server, off_ms in self.servers.items():
+            others = "the other servers'" if self.believed_ms else "this machine's"
+            yield f"{server}: its clock is {_apart(off_ms)} {others} now, and its entries are put right by that"
+
+
+def clocks(logs: Iterable[Log], bound_ms: float) -> Clocks:
+    """Judge the clocks of servers that were reached; what is within the bound is left as it is.
+
+    To 10 ms, which is what an asking is good for: whole seconds that a log was written in are to stay so.
+    """
+    seen = {log.server: log.clock for log in logs if log.clock is not None}
+    believed = believed_ms(seen, bound_ms)
+    off = {name: round(one.ms - believed, -1) for name, one in seen.items() if one.is_off(believed, bound_ms)}
+    return Clocks(off, believed)
+
+
+def _apart(ms: float) -> str:
+    return f"{abs(ms) / 1000:.1f} s {'ahead of' if ms > 0 else 'behind'}"
 
 
 def read(
-    servers: Servers, address: str, files: Mapping[str, str], since: datetime | None, unreachable: str = ""
+    servers: Servers,
+    clock: Clock,
+    address: str,
+    files: Mapping[str, str],
+    since: datetime | None,
+    unreachable: str = "",
 ) -> Log:
     """One server's log. `files` maps a pattern of its address to a file on this machine. Never raises for a server.
 
@@ -40,9 +91,14 @@ def read(
         return _from_file(address, Path(file), 0) if file else Log(address, why_not=unreachable)
     try:
         with servers.open(address) as database:
+            off = ahead(database, clock)
             if file:
-                return _from_file(address, Path(file), _offset_s(database))
-            return _from_server(database, since)
+                log = _from_file(address, Path(file), _offset_s(database))
+            else:
+                log = _from_server(
+                    database, since and since + min(timedelta(milliseconds=off.ms), timedelta()) - MARGIN
+                )
+            return replace(log, clock=off)
     except ServerError as error:
         if file:  # the reason why it does not answer may well be in there
             return _from_file(address, Path(file), 0)

@@ -19,8 +19,9 @@ from understudy.migrate.checks.collect_activity import activity
 from understudy.migrate.checks.collect_binlog import sample
 from understudy.migrate.checks.collect_schema import schema
 from understudy.migrate.checks.granttables import GrantTables, accounts
-from understudy.migrate.checks.measure import clock, disk, heartbeat
+from understudy.migrate.checks.measure import disk, heartbeat
 from understudy.migrate.checks.rights import gaps
+from understudy.migrate.clock import ahead
 from understudy.migrate.faults import PrivilegeError, ServerError
 from understudy.migrate.limits import Limits
 from understudy.migrate.ports import Clock, Database, Servers
@@ -88,15 +89,15 @@ def look(database: Database, clock_: Clock, wishes: Wishes, *, is_deep: bool = F
     plugins = {
         rows.text(row["PLUGIN_NAME"]).lower(): rows.text(row["PLUGIN_LIBRARY"]) for row in database.rows(ACTIVE_PLUGINS)
     }
-    offset_ms, error_ms = clock(database, clock_)
+    clocks = ahead(database, clock_)
     side = Side(
         database.address,
         database.version,
         variables=_pairs(database.rows("SHOW GLOBAL VARIABLES")),
         status=_pairs(database.rows("SHOW GLOBAL STATUS")),
         gtids=_gtids(database),
-        clock_offset_ms=offset_ms,
-        clock_error_ms=error_ms,
+        clock_offset_ms=clocks.ms,
+        clock_error_ms=clocks.error_ms,
         plugins=frozenset(plugins),
         installed=frozenset(name for name, library in plugins.items() if library),
         activity=activity(database, missing),

@@ -1,4 +1,4 @@
-"""What is measured rather than read: a server's clock against ours, the age of its newest heartbeat, its disk."""
+"""What is measured rather than read: the age of a server's newest heartbeat, its disk."""
 
 from __future__ import annotations
 
@@ -6,27 +6,11 @@ from datetime import UTC, datetime
 
 from understudy.migrate.checks.case import Disk
 from understudy.migrate.faults import PrivilegeError, StatementError
-from understudy.migrate.ports import Clock, Database
+from understudy.migrate.ports import Database
 from understudy.migrate.rows import text
 from understudy.migrate.sqltext import identifier
 
-TRIES = 3
 NO_SUCH_TABLE = (1049, 1146)  # ER_BAD_DB_ERROR, ER_NO_SUCH_TABLE
-
-
-def clock(database: Database, ours: Clock) -> tuple[float, float]:
-    """How far the server's clock is ahead of ours, give or take how much, in ms: the quickest of a few askings."""
-    database.execute("SET SESSION time_zone = '+00:00'")
-    found = [_once(database, ours) for _ in range(TRIES)]
-    database.execute("SET SESSION time_zone = 'SYSTEM'")
-    return min(found, key=lambda one: one[1])
-
-
-def _once(database: Database, ours: Clock) -> tuple[float, float]:
-    before = ours.now_s()
-    there = float(database.value("SELECT UNIX_TIMESTAMP(SYSDATE(6))"))
-    after = ours.now_s()
-    return (there - (before + after) / 2) * 1000, (after - before) / 2 * 1000
 
 
 def heartbeat(database: Database, table: str, missing: list[str]) -> tuple[float | None, float | None]:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from containers import database, network
 from integration.operating import Operator
-from integration.trees import Node, Running, tree
+from integration.trees import OLD, Node, Running, follow, prepare, read_only, settled, started, tree
 
 pytestmark = pytest.mark.integration
 
@@ -82,6 +89,77 @@ def test_a_server_that_is_down_is_read_from_its_file(tmp_path: Path) -> None:
         more = f'error_logs = {{ "{address}" = "a.err" }}'
         told = Operator(tmp_path, address, more).ask("log", "--since", "2026-11-01")
     assert told.out == f"2026-11-21 08:00:00 {address} error   mariadbd: disk full\n"
+
+
+SLOW = 'LD_PRELOAD=$(ls /usr/lib/*/faketime/libfaketimeMT.so.1) FAKETIME=-90s exec mariadbd --user=mysql "$@"'
+LOG = "--log-error=/var/lib/mysql/server.err"
+
+
+@contextmanager
+def a_slow_clock() -> Iterator[tuple[Running, Running]]:
+    """A MariaDB, and a replica whose clock is 90 s behind."""
+    with ExitStack() as stack:
+        net = stack.enter_context(network())
+        right = started(stack, net, Node("right", "mariadb-11.8", options=(*OLD, LOG)))["right"]
+        options = ("--server-id=202", *OLD, LOG)
+        service = database("mariadb-11.8", net, "slow", *options, entrypoint=["sh", "-c", SLOW, "sh"])
+        slow = Running(Node("slow", "mariadb-11.8"), stack.enter_context(service), 202)
+        prepare(slow)
+        follow(slow, right)
+        settled(slow)
+        read_only(slow)
+        for server in (right, slow):
+            server.service.run("chmod", "a+rx", "/var/lib/mysql")
+            server.service.run("chmod", "a+r", "/var/lib/mysql/server.err")
+        yield right, slow
+
+
+HURRIED = """
+import sys, time
+from understudy.__main__ import main
+real = time.time
+time.time = lambda: real() + 3600
+sys.argv = ["understudy", *sys.argv[1:]]
+main()
+"""
+
+
+def test_a_server_whose_clock_is_wrong_is_named_its_entries_are_put_in_order_and_its_lag_is_right(
+    tmp_path: Path,
+) -> None:
+    with a_slow_clock() as (right, slow):
+        operator = Operator(tmp_path, right.address, f'[migrate.target]\nnew_source = "{slow.address}"')
+        told = operator.ask("log", "--severity", "note")
+        said = f"{slow.address}: its clock is 90.0 s behind this machine's now, and its entries are put right by that"
+        assert told.err.splitlines() == [said]
+        shown = operator.json("log", "--severity", "note")
+        assert list(shown["clocks_ahead_s"]) == [slow.address]
+        assert abs(shown["clocks_ahead_s"][slow.address] + 90) < 1
+        assert shown["our_clock_ahead_s"] == 0
+        ready, follows = (entry_at(shown, slow, text) for text in ("ready for connections", "Slave I/O thread: conn"))
+        assert entry_at(shown, right, "ready for connections") < ready <= follows
+        assert (datetime.now(UTC) - follows).total_seconds() < 60
+        ago = f"{int((datetime.now(UTC) - ready).total_seconds()) + 60}s"  # less than the clock is off
+        assert entry_at(operator.json("log", "--severity", "note", "--since", ago), slow, "ready for") == ready
+        skews = [one for one in found(operator) if one["rule"] == "clock-skew"]
+        assert [(one["server"], one["found"][:20]) for one in skews] == [(slow.address, "its clock is 90.0 s ")]
+        assert slow.channels()[0].lag_s == 0, "the replica itself reckons with its source's clock"
+        asked = ["migrate", "log", "-c", str(operator.file)]
+        environ = {**os.environ, "COLUMNS": "140"}
+        hurried = subprocess.run([sys.executable, "-c", HURRIED, *asked], capture_output=True, text=True, env=environ)
+        assert f"{right.address}: its clock is 3600.0 s behind this machine's now" in hurried.stderr
+
+
+def entry_at(shown: dict[str, list[dict[str, str]]], server: Running, text: str) -> datetime:
+    """When a server logged something for the first time."""
+    mine = (entry for entry in shown["entries"] if entry["server"] == server.address and text in entry["text"])
+    return datetime.fromisoformat(next(mine)["at"])
+
+
+def found(operator: Operator) -> list[dict[str, str]]:
+    """What check finds."""
+    listed: list[dict[str, str]] = json.loads(operator.ask("check", "--json").out)["findings"]
+    return listed
 
 
 @pytest.mark.parametrize("arguments", [("--severity", "grave"), ("--since", "yesterday"), ("--server", "no-such")])

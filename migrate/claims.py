@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
-from understudy.migrate.facts import Channel, Server
+from understudy.migrate.facts import Channel
+from understudy.migrate.identity import from_here
 from understudy.migrate.observe import Sight
 from understudy.migrate.rows import Child, join_address, split_address
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 USUAL_PORT = 3306
 
 
@@ -114,9 +114,3 @@ def _replica(seen: Sight, child: Child, names: Names) -> Claim:
         server_id=child.server_id,
         server_uuid=child.server_uuid,
     )
-
-
-def from_here(speaker: Server, address: str) -> str:
-    """A loopback address means the speaker's own machine, so it is told with the speaker's host."""
-    host, port = split_address(address)
-    return join_address(split_address(speaker.address)[0], port) if host.lower() in LOOPBACK else address

@@ -14,7 +14,9 @@ from ipaddress import ip_address
 import msgspec
 
 from understudy.migrate.facts import Channel, Server
-from understudy.migrate.rows import split_address
+from understudy.migrate.rows import join_address, split_address
+
+LOCALHOST = {"localhost", "127.0.0.1", "::1"}
 
 
 def distinct(servers: Iterable[Server]) -> list[Server]:
@@ -79,7 +81,7 @@ class Register:
 
     def source_of(self, replica: Server, channel: Channel) -> str:
         """The server that a channel follows; one never seen is added as unreachable."""
-        said = _from_here(replica, channel.source)
+        said = from_here(replica, channel.source)
         told = self._told(channel)
         if found := (told or self.find(said)) if channel.receiving else (self.find(said) or told):
             return found
@@ -88,7 +90,7 @@ class Register:
 
     def replica_of(self, source: Server, address: str) -> str:
         """The server that a source names as its replica; one never seen is added as unreachable."""
-        said = _from_here(source, address)
+        said = from_here(source, address)
         return self.find(said) or self._add(Server(said, unreachable=f"named by {source.address} as its replica"))
 
     def _told(self, channel: Channel) -> str:
@@ -119,12 +121,16 @@ def natural(address: str) -> tuple[tuple[str | int, ...], int, str]:
     return tuple(int(part) if turn % 2 else part for turn, part in enumerate(parts)), port, address
 
 
-def _from_here(speaker: Server, address: str) -> str:
-    """A loopback address means the speaker's own machine, so it is told with the speaker's host."""
-    if not _is_loopback(host_of(address)) or _is_loopback(host_of(speaker.address)):
-        return address
-    own_host = speaker.address.rpartition(":")[0] or speaker.address
-    return f"{own_host}:{address.rpartition(':')[2]}"
+def from_here(speaker: Server, address: str) -> str:
+    """A loopback address means the speaker's own machine, so it is told with the speaker's host.
+
+    One of this machine's own that is no other name for the speaker's, such as 127.0.0.2, stays what it is.
+    """
+    (host, port), (own, _) = split_address(address), split_address(speaker.address)
+    is_same = {host.lower(), own.lower()} <= LOCALHOST
+    if _is_loopback(host) and (is_same or not _is_loopback(own)):
+        return join_address(own, port)
+    return address
 
 
 def _is_loopback(host: str) -> bool:

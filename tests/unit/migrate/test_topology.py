@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from replicas import MARIA, NEW, at, server, shape_of, tree_of
 from understudy.migrate.facts import Channel, Server
+from understudy.migrate.identity import from_here
 from understudy.migrate.oddities import ClashError, LoopError, ManySourcesError, Odd
 from understudy.migrate.topology import Role, Tree, UnknownServerError, UnseenError, grow, require_plain
 
@@ -97,6 +98,26 @@ def test_mariadb_servers_under_two_names_are_one_where_they_share_an_address() -
 def test_a_loopback_source_is_on_the_replicas_own_machine() -> None:
     tree = grow([server("db7:3306"), server("db7:3307", "127.0.0.1:3306"), server("127.0.0.1:3306")])
     assert tree.source("db7:3307") == "db7:3306"
+
+
+@pytest.mark.parametrize(
+    ("speaker", "said", "meant"),
+    [
+        ("db7:3307", "127.0.0.1:3306", "db7:3306"),
+        ("db7:3307", "127.0.1.1:3306", "db7:3306"),
+        ("db7:3307", "LOCALHOST:3306", "db7:3306"),
+        ("db7", "[::1]:3308", "db7:3308"),
+        ("[fe80::1]:3306", "localhost:3307", "[fe80::1]:3307"),
+        ("127.0.0.1:1", "localhost:2", "127.0.0.1:2"),
+        ("localhost:1", "[::1]:2", "localhost:2"),
+        ("127.0.0.2:3306", "127.0.0.1:3306", "127.0.0.1:3306"),
+        ("127.0.0.1:3306", "127.0.0.2:3306", "127.0.0.2:3306"),
+        ("127.0.0.1:3306", "10.0.0.1:3306", "10.0.0.1:3306"),
+        ("db7:3306", "localhost.example:3306", "localhost.example:3306"),
+    ],
+)
+def test_a_loopback_address_is_told_with_the_host_of_who_says_it(speaker: str, said: str, meant: str) -> None:
+    assert from_here(Server(speaker), said) == meant
 
 
 def test_on_one_machine_loopback_addresses_stay_what_they_are() -> None:

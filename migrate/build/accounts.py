@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -298,9 +298,22 @@ def successors(word: str, known: Known) -> list[str]:
 
 
 def passwords_of(content: str) -> dict[str, Secret]:
-    """New passwords by account, of a file with a line each: 'user'@'host', a space, the password. # begins a remark."""
+    """New passwords by account, of a file with a line each: 'user'@'host', a space, the password. # begins a remark.
+
+    Raises ValueError with the number of a line that is none of it; what is in the line may be a secret.
+    """
     found: dict[str, Secret] = {}
-    for line in content.splitlines():
-        if match := re.match(r"\s*('(?:[^']|'')*'@'[^']*')\s+(\S.*)$", line):
-            found[match[1]] = Secret(match[2].rstrip("\r"))
+    for place, line in enumerate(content.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        match = re.match(r"\s*('(?:[^']|'')*'@'[^']*')\s+(\S.*)$", line)
+        if match is None:
+            raise ValueError(f"line {place} is not 'user'@'host', a space, and the password")
+        found[match[1]] = Secret(match[2].rstrip("\r"))
     return found
+
+
+def require_known(passwords: Iterable[str], names: Collection[str]) -> None:
+    """Raises ValueError where a password is of nobody: its account would be made without it."""
+    if unknown := sorted(set(passwords) - set(names)):
+        raise ValueError(f"no account of the old side: {', '.join(unknown)}")

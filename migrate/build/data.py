@@ -21,6 +21,12 @@ class _OnACopy(Base):
         return self.world.copying(self.step.under, self.step.server)
 
 
+RAN = (
+    "{server} was restarted with event_scheduler=ON: the copy's events may have run there until now. `understudy"
+    " migrate verify` tells what they changed; event_scheduler=OFF in its configuration keeps them asleep"
+)
+
+
 class Copy(_OnACopy):
     """Copy the data; the target remembers from where on it is to follow."""
 
@@ -71,6 +77,8 @@ class Copy(_OnACopy):
         else:
             sleeping.hold_scheduler(self.world, server)
             at = copy(self.copying, self.world.progress)
+            if sleeping.hold_again(self.world, server):
+                self.world.progress.says(RAN.format(server=server))
             if slept := sleeping.put_to_sleep(self.world, server):
                 self.world.progress.says(f"{server}: {slept} events are disabled there until the cutover")
             sleeping.release_scheduler(self.world, server)

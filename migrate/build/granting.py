@@ -7,7 +7,8 @@ there before, and is made anew. A dry run shows the statements without any hash 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,21 +50,19 @@ def told(copying: Copying) -> list[str]:
 def create(copying: Copying, progress: Progress) -> list[str]:
     """Create the accounts: notes on what could not be carried over, a sentence each. Raises UnderstudyError."""
     with copying.servers.open(copying.under) as source, target.kept(copying.servers, copying.server) as session:
-        closed = target.open_to_us(session)
         begun = mark.read(session, copying.server) or Mark(copying.server, copying.under, copying.kind, ())
-        if begun.accounts_finished:
+        if _has_all(session, begun):
             return []
-        _drop(session, begun)
         made = _translations(copying, source, session)
         names = tuple((one.account.user, one.account.host) for one in made if one.create)
-        begun = replace(begun, accounts=names, public=tuple(one.sql for one in made[-1].grants))
-        mark.write(session, begun)
-        progress.begins(f"creating {len(names)} accounts on {copying.server}")
-        notes = [note for one in made for note in one.notes] + list(_say_all(session, made))
-        granted = public.kept(begun.public, _public(session))  # what a grant is on may not be there
-        mark.write(session, replace(begun, accounts_finished=True, public=granted))
-        if closed:
-            session.execute(session.dialect.sql(Word.READ_ONLY))
+        with _opened(session):
+            _drop(session, begun)
+            begun = replace(begun, accounts=names, public=tuple(one.sql for one in made[-1].grants))
+            mark.write(session, replace(begun, accounts_finished=False))
+            progress.begins(f"creating {len(names)} accounts on {copying.server}")
+            notes = [note for one in made for note in one.notes] + list(_say_all(session, made))
+            granted = public.kept(begun.public, _public(session))  # what a grant is on may not be there
+            mark.write(session, replace(begun, accounts_finished=True, public=granted))
     for note in notes:
         progress.says(note)
     return notes
@@ -73,9 +72,7 @@ def created(copying: Copying) -> bool:
     """Whether the target has all accounts that are to be created there."""
     with copying.servers.open(copying.server) as session:
         found = mark.read(session, copying.server)
-        if found is None or not found.accounts_finished:
-            return False
-        return set(found.accounts) <= _there(session) and found.public == public.kept(found.public, _public(session))
+        return found is not None and _has_all(session, found)
 
 
 def drop(copying: Copying) -> None:
@@ -83,9 +80,25 @@ def drop(copying: Copying) -> None:
     with target.kept(copying.servers, copying.server) as session:
         if (found := mark.read(session, copying.server)) is None or not (found.accounts or found.public):
             return
-        closed = target.open_to_us(session)
-        _drop(session, found)
-        mark.write(session, replace(found, accounts=(), accounts_finished=False, public=()))
+        with _opened(session):
+            _drop(session, found)
+            mark.write(session, replace(found, accounts=(), accounts_finished=False, public=()))
+
+
+def _has_all(session: Database, made: Mark) -> bool:
+    """Whether what was created is there still."""
+    if not made.accounts_finished:
+        return False
+    return set(made.accounts) <= _there(session) and made.public == public.kept(made.public, _public(session))
+
+
+@contextmanager
+def _opened(session: Database) -> Iterator[None]:
+    """Closed to writes by users with SUPER again afterwards, if it was."""
+    closed = target.open_to_us(session)
+    try:
+        yield
+    finally:
         if closed:
             session.execute(session.dialect.sql(Word.READ_ONLY))
 
@@ -131,8 +144,9 @@ def _say_all(session: Database, made: list[Translation]) -> Iterator[str]:
 
 def _translations(copying: Copying, source: Database, session: Database) -> list[Translation]:
     """Of each account; the last one is what all have by PUBLIC."""
-    passwords, known = _passwords(copying.settings.passwords), _known(source, session)
-    made = [accounts.translated(one, known, passwords) for one in _accounts(source)]
+    known, every = _known(source, session), list(_accounts(source))
+    passwords = _passwords(copying.settings.passwords, [one.name for one in every])
+    made = [accounts.translated(one, known, passwords) for one in every]
     return [*made, public.translated(_public(source).values(), _public(session).values(), known)]
 
 
@@ -143,14 +157,19 @@ def _public(session: Database) -> Mapping[str, str]:
     return {public.place(line): line for line in public.own(_first(session, "SHOW GRANTS FOR PUBLIC"))}
 
 
-def _passwords(file: str) -> Mapping[str, Secret]:
+def _passwords(file: str, names: Collection[str]) -> Mapping[str, Secret]:
     if not file:
         return {}
     try:
-        return accounts.passwords_of(Path(file).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
-        raise SettingsError(f"[migrate.build] passwords: {file}: can't be read: {reason}") from None
+        given = accounts.passwords_of(Path(file).read_text(encoding="utf-8"))
+        accounts.require_known(given, names)
+    except UnicodeDecodeError:
+        raise SettingsError(f"[migrate.build] passwords: {file}: is not UTF-8") from None
+    except OSError as error:
+        raise SettingsError(f"[migrate.build] passwords: {file}: can't be read: {error.strerror}") from None
+    except ValueError as error:
+        raise SettingsError(f"[migrate.build] passwords: {file}: {error}") from None
+    return given
 
 
 def _accounts(source: Database) -> Iterator[Account]:

@@ -5,7 +5,9 @@ and 9.7), so a replica can't tell which ones ran: the old source itself is asked
 
 A dump makes every event asleep. A clone, and whatever a hook copies, holds them as they are where it was taken. Taken
 from the old source itself they are awake, and a server with event_scheduler=ON, MySQL 8.0's default, would run them
-beside it. So its scheduler is off from before the copy, over the restart that a clone ends with, until all are asleep.
+beside it. So its scheduler is off from before the copy until all are asleep: over the restart that a clone ends with
+too, which MySQL 8.0.11 and later remember. A server that doesn't, and that a hook restarts with event_scheduler=ON in
+its configuration, runs them for a moment, which is told: the copy may differ by it.
 
 ALTER EVENT gives an event the definer, character set and collation of whoever says it; its sql_mode and time zone stay
 (measured on 9.7 and 11.8). So the definer is named, and the session is set to the rest beforehand.
@@ -61,10 +63,18 @@ def hold_scheduler(world: World, server: str) -> None:
     """Let no event run on the server, having noted what it was like."""
     with world.open(server) as session:
         if SCHEDULER not in world.recorded:
-            is_on = text(session.value("SELECT @@GLOBAL.event_scheduler")).upper() in ("ON", "1")
-            world.note(**{SCHEDULER: {"on": is_on, "kept": kept(session).get("event_scheduler")}})
+            world.note(**{SCHEDULER: {"on": _is_on(session), "kept": kept(session).get("event_scheduler")}})
         if _was_on(world.recorded):
             say(session, Word.SCHEDULER_OFF)
+
+
+def hold_again(world: World, server: str) -> bool:
+    """Once the copy is there: whether the server was restarted with its scheduler on, which is off again."""
+    with world.open(server) as session:
+        is_on = _was_on(world.recorded) and _is_on(session)
+        if is_on:
+            say(session, Word.SCHEDULER_OFF)
+        return is_on
 
 
 def release_scheduler(world: World, server: str) -> None:
@@ -94,8 +104,11 @@ def put_to_sleep(world: World, server: str) -> int:
 def is_quiet(world: World, server: str) -> bool:
     """Whether no event of the server is enabled, and its scheduler is as it was."""
     with world.open(server) as session:
-        is_on = text(session.value("SELECT @@GLOBAL.event_scheduler")).upper() in ("ON", "1")
-        return not awake(session) and (is_on or not _was_on(world.recorded))
+        return not awake(session) and (_is_on(session) or not _was_on(world.recorded))
+
+
+def _is_on(session: Database) -> bool:
+    return text(session.value("SELECT @@GLOBAL.event_scheduler")).upper() in ("ON", "1")
 
 
 def _was_on(recorded: Mapping[str, object]) -> bool:

@@ -172,6 +172,9 @@ def test_an_attempt_that_was_interrupted_is_made_anew_and_others_accounts_stay(s
         granting.create(wanted, Quiet())
         session.execute("DROP USER app@'%'")
         assert not granting.created(wanted)
+        granting.create(wanted, Quiet())
+        assert granting.created(wanted), "one that went away since is made again"
+        session.execute("DROP USER app@'%'")
         granting.drop(wanted)
         granting.create(wanted, Quiet())
         assert granting.created(wanted)

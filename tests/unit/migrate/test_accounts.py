@@ -14,6 +14,7 @@ from understudy.migrate.build.accounts import (
     of_created,
     of_row,
     passwords_of,
+    require_known,
     split_privileges,
     translated,
 )
@@ -70,6 +71,19 @@ def test_a_new_password_that_is_given_opens_it() -> None:
     made = translated(old(), KNOWN["9.7"], given)
     assert made.create[0].arguments == (Secret("it's new"),)
     assert shown(made) == ["CREATE USER 'app'@'10.%' IDENTIFIED BY '…'"]
+
+
+@pytest.mark.parametrize("line", ["app@% secret", "\"app\"@'%' secret", "'app'@'%'", "'app' secret"])
+def test_a_line_of_passwords_that_is_none_is_told_by_its_number_and_not_shown(line: str) -> None:
+    with pytest.raises(ValueError, match="line 3 is not 'user'@'host'") as raised:
+        passwords_of(f"# new ones\n'other'@'%' x\n{line}\n")
+    assert "secret" not in str(raised.value)
+
+
+def test_a_password_of_nobody_is_told() -> None:
+    require_known(["'app'@'10.%'"], ["'app'@'10.%'", "'other'@'%'"])
+    with pytest.raises(ValueError, match="no account of the old side: 'app'@'%'"):
+        require_known(["'app'@'%'"], ["'app'@'10.%'"])
 
 
 def test_no_password_stays_none_and_that_is_said() -> None:

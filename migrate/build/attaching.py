@@ -43,11 +43,11 @@ class Attach(Base):
     def says(self) -> Sequence[str]:
         """The account on the source; then mode, coordinates and start on the server."""
         server, under = self.step.server, self.step.under
-        mine, theirs = self.dialect(server), self.dialect(under)
-        said = []
+        mine = self.dialect(server)
+        said: list[str] = []
         try:
-            if theirs and not replicator.is_there(self.world, under):
-                said += replicator.says(self.world, under, theirs)
+            if self.dialect(under):
+                said += replicator.says(self.world, under)
             follow = self._follow(with_password=False)
         except ServerError as error:
             return [f"{error.address}: not seen: {error.what}"]

@@ -34,11 +34,7 @@ class Detach(Base):
         for mode in self._modes_back(dialect):
             said += told(self.step.server, Statement(dialect.sql(Word.GTID_MODE), (mode,)))
         said += told(self.step.server, *self._forgets(dialect), *Before.restores(self.world.recorded, dialect))
-        if on := self.world.recorded.get(replicator.CREATED_ON):
-            theirs, user = self.dialect(on), self.world.settings.replication.user
-            arguments = (user, replicator.ANYWHERE)
-            said += told(on, Statement(theirs.sql(Word.DROP_REPLICATOR), arguments)) if theirs else unseen(on)
-        return said
+        return said + replicator.says_drop(self.world)
 
     def do(self) -> None:
         """Each of it, whether or not it has been done already."""

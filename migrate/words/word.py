@@ -87,6 +87,7 @@ class Word(StrEnum):
     DROP_REPLICATOR = "drop_replicator"  # user, host
     COPY_FROM = "copy_from"  # stands for all that is read of a server that is copied
     COPY_TO = "copy_to"  # stands for all that is made on the server that it is copied to
+    REVOKE_REPLICATION = "revoke_replication"  # user, host
     HOLD_STILL = "hold_still"  # no write is committed until UNLOCK TABLES, or the session's end
 
 

@@ -299,8 +299,36 @@ def test_a_plan_whose_build_is_under_way_is_not_overwritten_and_all_is_undone_wi
         assert upgrade[name].channels() == ()
 
 
+def replicator_of(server: Running) -> list[str]:
+    """What the replicas' account may there; empty where it is not there."""
+    with server.sql() as session:
+        if not session.rows("SELECT 1 FROM mysql.user WHERE user = %s", REPLICATOR):
+            return []
+        return [str(next(iter(row.values()))) for row in session.rows(f"SHOW GRANTS FOR '{REPLICATOR}'@'%'")]
+
+
+@contextmanager
+def replicator_beforehand(server: Running, *more: str) -> Iterator[None]:
+    """An account of production's own that has the name and the password of the replicas'; it stays as it was."""
+    with server.sql() as session, session.unlogged():
+        session.execute(f"CREATE USER '{REPLICATOR}'@'%' IDENTIFIED BY 'of the replicas'' own'")
+        for statement in more:
+            session.execute(statement)
+        before = replicator_of(server)
+        yield
+        assert before
+        assert replicator_of(server) == before
+        session.execute(f"DROP USER '{REPLICATOR}'@'%'")
+
+
 def test_a_step_undone_alone_is_taken_again_from_where_replication_had_come(upgrade: Site) -> None:
-    upgrade.plan()
+    under = upgrade.at(upgrade.plan()["plan"]["under"])
+    with replicator_beforehand(under):
+        assert f"{under.address}> CREATE USER" not in upgrade.build()
+        _undone_alone(upgrade)
+
+
+def _undone_alone(upgrade: Site) -> None:
     upgrade.build("--execute", "--until", "5")
     with upgrade["old-source"].sql() as session:
         session.execute("INSERT INTO shop.orders (note) VALUES ('applied before the undoing')")
@@ -521,6 +549,9 @@ def test_mariadb_is_built_from_10_5_to_11_8_in_json_by_position_then_by_gtid_and
         new=("new-source",),
     ) as maria:
         maria.plan()
+        stack = ExitStack()
+        right = f"GRANT REPLICATION SLAVE ON *.* TO '{REPLICATOR}'@'%'"
+        stack.enter_context(replicator_beforehand(maria["old-replica"], right))
         refused_for_what_a_source_is_chosen_by(maria)
         with Writer(maria["old-source"]):
             lines = maria.build("--execute", "--json").splitlines()
@@ -539,6 +570,7 @@ def test_mariadb_is_built_from_10_5_to_11_8_in_json_by_position_then_by_gtid_and
         assert left["configuration"] == {new.address: ["read_only = ON"]}
         assert [act["act"] for act in left["at_cutover"]] == ["writable", "events"]
         maria.build("--undo", "--execute")
+        stack.close()
         assert new.channels() == ()
         with maria["old-replica"].sql() as session:
             for word in (Word.STOP, Word.USE_GTID, Word.START):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from hurried import Hurried
 from integration.operating import Quiet
 from integration.trees import NEW, OLD, ROOT, Node, Running, settled, tree
 from support import wait_until
-from understudy.config import Migrate
+from understudy.config import Migrate, Replication
+from understudy.migrate.build import replicator
 from understudy.migrate.build.moving import Move
 from understudy.migrate.build.replication import ReplicationError
 from understudy.migrate.build.world import BuildError, World
@@ -58,11 +60,16 @@ def four(request: pytest.FixtureRequest) -> Iterator[dict[str, Running]]:
         yield servers
 
 
-def world(servers: Mapping[str, Running], recorded: dict[str, Any] | None = None, clock: Clock | None = None) -> World:
+def world(
+    servers: Mapping[str, Running],
+    recorded: dict[str, Any] | None = None,
+    clock: Clock | None = None,
+    settings: Migrate | None = None,
+) -> World:
     opens = MySql(OneLogin(ROOT))
     seen = grow(discover(opens, [servers["source"].address]))
     return World(
-        Migrate(),
+        settings or Migrate(),
         opens,
         clock or SystemClock(),
         Quiet(),
@@ -230,3 +237,87 @@ def test_a_source_with_writes_of_its_own_is_found_out_and_all_goes_on_as_before(
         session.execute(session.dialect.sql(Word.READ_ONLY))
     assert four["c"].channels()[0].source == four["a"].address
     equal(four)
+
+
+@pytest.fixture
+def following(tmp_path: Path) -> Migrate:
+    """Settings with an account for the new replicas that no server has yet."""
+    (tmp_path / "password").write_text("of the replicas' own\n")
+    return Migrate(replication=Replication(user="follower", password_file=str(tmp_path / "password")))
+
+
+def grants_of(server: Running, user: str = "follower") -> list[str]:
+    """What it may; empty where there is no such account."""
+    with server.sql() as session:
+        if not session.rows("SELECT 1 FROM mysql.user WHERE user = %s AND host = '%%'", user):
+            return []
+        return [str(next(iter(row.values()))) for row in session.rows(f"SHOW GRANTS FOR {user}@'%'")]
+
+
+def may_replicate(server: Running) -> bool:
+    return any("REPLICATION SLAVE" in line for line in grants_of(server))
+
+
+def test_of_two_replicas_of_one_server_the_second_finds_the_account_and_its_undoing_leaves_it(
+    four: dict[str, Running], following: Migrate
+) -> None:
+    on, server = four["a"].address, four["a"]
+    first, second = (world(four, settings=following) for _ in range(2))
+    try:
+        assert any("CREATE USER" in line for line in replicator.says(first, on))
+        replicator.ensure(first, on)
+        assert may_replicate(server)
+        assert replicator.says(second, on) == []
+        replicator.ensure(second, on)
+        replicator.drop(second)
+        assert may_replicate(server)
+        replicator.drop(first)
+        assert grants_of(server) == []
+    finally:
+        behind(server, "DROP USER follower@'%'") if grants_of(server) else None
+
+
+def behind(server: Running, *statements: str) -> None:
+    """Say it to a replica, unlogged, and leave it closed."""
+    with server.sql() as session:
+        session.execute(session.dialect.sql(Word.READ_WRITE))
+        with session.unlogged():
+            for statement in statements:
+                session.execute(statement)
+        session.execute(session.dialect.sql(Word.READ_ONLY))
+
+
+@pytest.mark.parametrize("right", ["", "SELECT", "REPLICATION SLAVE"])
+def test_an_account_that_was_there_before_stays_and_loses_only_what_it_was_given(
+    four: dict[str, Running], following: Migrate, right: str
+) -> None:
+    on, server = four["a"].address, four["a"]
+    behind(server, "CREATE USER follower@'%' IDENTIFIED BY 'of production'")
+    behind(server, f"GRANT {right} ON *.* TO follower@'%'") if right else None
+    before = grants_of(server)
+    try:
+        one = world(four, settings=following)
+        assert not any("CREATE USER" in line for line in replicator.says(one, on))
+        replicator.ensure(one, on)
+        assert may_replicate(server)
+        said = replicator.says_drop(one)
+        replicator.drop(one)
+        assert grants_of(server) == before
+        assert not any("DROP" in line for line in said)
+        assert len(said) == (right != "REPLICATION SLAVE")
+        replicator.drop(one)  # it was killed before it could say that it had
+        assert grants_of(server) == before
+    finally:
+        behind(server, "DROP USER follower@'%'")
+
+
+def test_an_account_half_made_by_an_attempt_that_was_killed_is_finished_and_dropped(
+    four: dict[str, Running], following: Migrate
+) -> None:
+    on, server = four["a"].address, four["a"]
+    behind(server, "CREATE USER follower@'%' IDENTIFIED BY 'of the replicas'' own'")
+    again = world(four, {replicator.CREATED_ON: on}, settings=following)
+    replicator.ensure(again, on)
+    assert may_replicate(server)
+    replicator.drop(again)
+    assert grants_of(server) == []

@@ -32,6 +32,7 @@ ARGUMENTS: dict[Word, tuple[object, ...]] = {
     Word.CREATE_REPLICATOR: ("replicator", "%", Secret("of its own")),
     Word.GRANT_REPLICATION: ("repl", "%"),
     Word.DROP_REPLICATOR: ("replicator", "%"),
+    Word.REVOKE_REPLICATION: ("tester", "%"),
     Word.NEXT_GTID: ("AUTOMATIC",),
     Word.KEEP_READ_ONLY: (1,),
 }

@@ -43,6 +43,8 @@ def announce(found: Sequence[ShadowVerdict], wanted: Verdict, console: Console, 
     ruling = overall(found)
     if len(found) != 1:
         console.print(Text(f"{words(ruling)}\n", STYLES[ruling]))
+    if not found:
+        console.print("no request was judged\n")
     for one in found:
         console.print(Text(f"{words(one.ruling)} for {printable(one.shadow)}", STYLES[one.ruling]))
         if one.reasons:

@@ -10,6 +10,9 @@ below what is allowed (`wait` before that: there is too little of it), and again
 The average hides a page that few ask for and that is broken for all of them, so each endpoint is held against the same
 limit; among k endpoints one in twenty would be blamed by chance, so the certainty asked of each is 1 - 0.05 / k
 (Bonferroni). What is not in the sample is no evidence either: endpoints with few requests, and what was lost.
+
+Requests are counted as if each were drawn by itself. A thousand requests for one page in one minute are fewer than a
+thousand witnesses: that is what traffic over a day with its peaks is for, and no number here can tell it.
 """
 
 from __future__ import annotations

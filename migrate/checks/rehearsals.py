@@ -14,7 +14,7 @@ from understudy.verdict import Ruling, ShadowVerdict
 
 VERDICT = ("understudy diffs verdict",)
 TRAFFIC = (
-    "Let `understudy run` mirror production's requests to application servers whose database is the new one.",
+    "Let `understudy run`, with this state_dir, mirror production's requests to servers whose database is the new one.",
     *VERDICT,
 )
 WAY_BACK = (
@@ -95,7 +95,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "rollback-not-rehearsed",
         Severity.WARNING,
-        "Once the new source is written to, the way back is replication to the old version, and a write may break that.",
+        "Once the new source is written to, the way back is replication to the old version, which a write may break.",
         _way_back,
     ),
 )

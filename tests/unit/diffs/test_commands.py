@@ -246,6 +246,15 @@ def test_before_anything_was_judged_there_is_an_error_and_after_it_began_a_wait(
     assert "does it get traffic?" in result.output
 
 
+def test_a_database_without_any_shadow_makes_it_wait(settings: Any, tmp_path: Path) -> None:
+    config = _write(tmp_path)
+    config.write_text('state_dir = "state"\n[migrate]\nsource = "db:3306"\n')
+    SqliteStore(settings().database).close()
+    result = run("verdict", "-c", config)
+    assert (result.exit_code, result.output.splitlines()[:3]) == (3, ["WAIT", "", "no request was judged"])
+    assert json.loads(run("verdict", "-c", config, "--json").output)["shadows"] == []
+
+
 def test_reading_the_verdict_writes_nothing_and_keeps_no_judge_from_writing(config: Path, settings: Any) -> None:
     database = settings().database
     before = database.read_bytes()

@@ -129,8 +129,14 @@ class DropAccounts(_OnACopy):
     """Drop the accounts that were created."""
 
     def says(self) -> Sequence[str]:
-        """Which."""
-        return [f"drop on {self.step.server} the accounts that were created from those of {self.step.under}, no other"]
+        """Which, and every statement that takes back what PUBLIC was granted with them."""
+        from understudy.migrate.build import granting
+
+        said = [f"drop on {self.step.server} the accounts that were created from those of {self.step.under}, no other"]
+        try:
+            return [*said, *granting.revokes(self.copying)]
+        except UnderstudyError as error:
+            return [*said, f"{self.step.server}: what PUBLIC was granted with them is not known: {error.message}"]
 
     def do(self) -> None:
         """Drop them."""

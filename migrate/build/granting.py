@@ -75,6 +75,13 @@ def created(copying: Copying) -> bool:
         return found is not None and _has_all(session, found)
 
 
+def revokes(copying: Copying) -> list[str]:
+    """What `drop` would say of PUBLIC to the target."""
+    with copying.servers.open(copying.server) as session:
+        found = mark.read(session, copying.server)
+    return [f"{copying.server}> {statement};" for statement in _revokes(found)] if found else []
+
+
 def drop(copying: Copying) -> None:
     """Drop the accounts that were created, and no other, and take back what was granted to PUBLIC."""
     with target.kept(copying.servers, copying.server) as session:
@@ -104,7 +111,7 @@ def _opened(session: Database) -> Iterator[None]:
 
 
 def _drop(session: Database, found: Mark) -> None:
-    for statement in [one for line in found.public for one in public.revoked(line)]:
+    for statement in _revokes(found):
         try:
             session.execute(statement)
         except ServerError as error:
@@ -114,6 +121,10 @@ def _drop(session: Database, found: Mark) -> None:
         if (user, host) in _there(session):
             role = session.version.is_mariadb() and not host
             session.execute(f"DROP ROLE {identifier(user)}" if role else f"DROP USER {account(user, host)}")
+
+
+def _revokes(found: Mark) -> list[str]:
+    return [statement for line in found.public for statement in public.revoked(line)]
 
 
 def _in_order(one: Translation) -> tuple[tuple[Statement, ...], ...]:

@@ -223,12 +223,14 @@ def test_what_all_accounts_have_by_public_arrives_and_is_taken_back_but_for_what
         with new.sql() as root:
             root.execute("REVOKE UPDATE (v, id), INSERT ON shop.columns FROM PUBLIC")
         assert not granting.created(wanted), "it sees that something of it is gone"
+        assert f"{new.address}> REVOKE EXECUTE ON PROCEDURE `shop`.`p` FROM `PUBLIC`;" in granting.revokes(wanted)
     finally:
         granting.drop(wanted)
         left = public(new)
         with new.sql() as root:
             root.execute("REVOKE INSERT ON mine.* FROM PUBLIC")
         copying.wipe(wanted)
+        assert granting.revokes(wanted) == []
     assert left == {own}
 
 

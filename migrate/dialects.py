@@ -116,4 +116,5 @@ class Dialect(Struct, frozen=True):
             for row in TABLE
             if row.word is word and row.flavour is self.version.flavour and row.since <= self.version.numbers
         ]
-        return max(fitting, key=lambda row: row.since, default=None)
+        newest = max(fitting, key=lambda row: row.since, default=None)
+        return newest if newest and newest.sql else None

@@ -214,7 +214,7 @@ REMOVED: Mapping[str, Removed] = {
     "tx_read_only": _gone((8, 0, 3), "OFF", "transaction_read_only", MARIA),
     "avoid_temporal_upgrade": _gone((8, 4), "OFF"),
     "show_old_temporals": _gone((8, 4), "OFF"),
-    "expire_logs_days": _gone((8, 4), "0", "binlog_expire_logs_seconds", MARIA),
+    "expire_logs_days": _gone((8, 2), "0", "binlog_expire_logs_seconds", MARIA),
     "log_bin_use_v1_row_events": _gone((8, 4), "OFF"),
     "master_info_repository": _gone((8, 4), "FILE", "nothing: it is always TABLE"),
     "relay_log_info_repository": _gone((8, 4), "FILE", "nothing: it is always TABLE"),

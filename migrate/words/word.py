@@ -70,6 +70,9 @@ class Word(StrEnum):
     OWN_TABLES = "own_tables"  # those in the database mysql
     LOGS_KEPT = "logs_kept"  # for how many seconds binary logs are kept; 0 for ever
     KEEP_LOGS = "keep_logs"  # seconds; in whole days where the server knows no less
+    DAYS_KEPT = "days_kept"  # what an older configuration says where seconds are set too: those are refused beside it
+    KEEP_DAYS = "keep_days"
+    FORGET_DAYS = "forget_days"
     GTID_MODE = "gtid_mode"  # one step at a time: OFF, OFF_PERMISSIVE, ON_PERMISSIVE, ON
     ENFORCE_GTID = "enforce_gtid"  # statements that GTIDs don't allow are refused, without which gtid_mode is never ON
     USE_GTID = "use_gtid"  # a replica goes on by GTID, whomever it follows; its threads must be stopped
@@ -84,15 +87,15 @@ class Word(StrEnum):
     SCHEDULER_OFF = "scheduler_off"  # none does, nor after a restart where the server keeps that itself
     CREATE_REPLICATOR = "create_replicator"  # user, host, password
     GRANT_REPLICATION = "grant_replication"  # user, host
+    REVOKE_REPLICATION = "revoke_replication"  # user, host
     DROP_REPLICATOR = "drop_replicator"  # user, host
     COPY_FROM = "copy_from"  # stands for all that is read of a server that is copied
     COPY_TO = "copy_to"  # stands for all that is made on the server that it is copied to
-    REVOKE_REPLICATION = "revoke_replication"  # user, host
     HOLD_STILL = "hold_still"  # no write is committed until UNLOCK TABLES, or the session's end
 
 
 class Row(NamedTuple):
-    """One row of the table."""
+    """One row of the table; without SQL, that its flavour says it no more from this version on."""
 
     word: Word
     flavour: Flavour

@@ -28,11 +28,12 @@ ARGUMENTS: dict[Word, tuple[object, ...]] = {
     Word.ERROR_LOG: ("2000-01-01",),
     Word.START_UNTIL: ("binlog.000001", 4),
     Word.KEEP_LOGS: (10 * 86_400,),
+    Word.KEEP_DAYS: (0,),
     Word.GTID_MODE: ("ON_PERMISSIVE",),  # a step away from 9.7's default
     Word.CREATE_REPLICATOR: ("replicator", "%", Secret("of its own")),
     Word.GRANT_REPLICATION: ("repl", "%"),
-    Word.DROP_REPLICATOR: ("replicator", "%"),
     Word.REVOKE_REPLICATION: ("tester", "%"),
+    Word.DROP_REPLICATOR: ("replicator", "%"),
     Word.NEXT_GTID: ("AUTOMATIC",),
     Word.KEEP_READ_ONLY: (1,),
 }
@@ -43,6 +44,7 @@ SCHEMA = (
 KEPT = {  # without anything to forget nobody is refused
     Word.FORGET_READ_ONLY: "SET PERSIST super_read_only = 0",
     Word.FORGET_LOGS_KEPT: "SET PERSIST binlog_expire_logs_seconds = 2592000",
+    Word.FORGET_DAYS: "SET PERSIST expire_logs_days = 7",
     Word.FORGET_GTID_MODE: "SET PERSIST gtid_mode = ON_PERMISSIVE",
     Word.FORGET_SCHEDULER: "SET PERSIST event_scheduler = ON",
 }

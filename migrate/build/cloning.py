@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 from understudy.errors import UnderstudyError
-from understudy.migrate.build import target
+from understudy.migrate.build import cloned, mark, target
 from understudy.migrate.build.progress import Progress
 from understudy.migrate.faults import LostError, ServerError, SilentError, StatementError, UnreachableError
 from understudy.migrate.ports import Database
@@ -29,10 +29,6 @@ NO_SUPERVISOR = 3707  # ER_RESTART_SERVER_FAILED
 INSTALL = "INSTALL PLUGIN clone SONAME 'mysql_clone.so'"
 LOOK_EVERY_S = 1.0
 DAYS_S = 30 * 86_400.0
-_STATUS = (
-    "SELECT state AS state, source AS source, error_no AS error_no, error_message AS error_message,"
-    " binlog_file AS file, binlog_position AS position, gtid_executed AS gtid FROM performance_schema.clone_status"
-)
 
 
 class CloneError(UnderstudyError):
@@ -70,11 +66,12 @@ def clone(copying: Copying, keeper: Database, progress: Progress) -> Coordinates
 
 
 def finished(copying: Copying, session: Database) -> Coordinates | None:
-    """The coordinates that the target remembers, where it was cloned from `under` and is whole."""
-    if not session.version.is_mysql(8, 0, 17) or not _has_plugin(session):
-        return None
-    row = session.row(_STATUS)
-    if row is None or text(row["state"]) != "Completed":
+    """The coordinates that the target remembers, where it was cloned from `under` and is whole.
+
+    None where a mark of ours stands: it was cloned before that was made, and what was cloned is dropped.
+    """
+    row = cloned.status(session)
+    if not cloned.is_whole(row) or mark.stands(session, copying.server):
         return None
     if text(row["source"]) != ":".join(map(str, split_address(copying.under))):
         return None
@@ -85,7 +82,7 @@ def _require(source: Database, keeper: Database, copying: Copying) -> None:
     target.same_flavour(source.version, keeper.version, copying.server)
     if why := why_not(source.version, keeper.version):
         raise CloneError(f"{copying.server}: {why}", 'build = "dump" copies between these')
-    if not _has_plugin(source):
+    if not cloned.has_plugin(source):
         raise CloneError(
             f"{copying.under}: it lacks the plugin that a clone is made with", f"on {copying.under}: {INSTALL}"
         )
@@ -97,16 +94,8 @@ def _require(source: Database, keeper: Database, copying: Copying) -> None:
             )
 
 
-def _has_plugin(session: Database) -> bool:
-    return bool(
-        session.rows(
-            "SELECT 1 FROM information_schema.plugins WHERE plugin_name = 'clone' AND plugin_status = 'ACTIVE'"
-        )
-    )
-
-
 def _install(keeper: Database) -> None:
-    if not _has_plugin(keeper):
+    if not cloned.has_plugin(keeper):
         keeper.execute(INSTALL)
 
 
@@ -152,7 +141,7 @@ def _awaited(copying: Copying, progress: Progress) -> Coordinates:
             with copying.servers.open(copying.server) as session:
                 if (at := finished(copying, session)) is not None:
                     return at
-                if (row := session.row(_STATUS)) and text(row["state"]) == "Failed":
+                if text((row := cloned.status(session)).get("state")) == "Failed":
                     raise CloneError(f"{copying.server}: cloning failed: {text(row['error_message'])}")
         except (UnreachableError, LostError, SilentError):
             if not told:

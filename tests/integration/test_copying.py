@@ -47,6 +47,7 @@ from understudy.migrate.step import Kind, Step
 from understudy.migrate.topology import grow
 from understudy.migrate.words import Word
 
+from understudy.migrate.watch.rebuild import Empty
 pytestmark = pytest.mark.integration
 
 ROWS = ("--binlog-format=ROW", "--log-slave-updates")
@@ -285,6 +286,19 @@ def test_a_clone_is_built_by_the_command_runs_no_event_and_is_wiped(
             assert not other.rows(other.dialect.sql(Word.PERSISTED))
 
 
+        assert copying.copied(wanted) is None, "though the server remembers the clone that was dropped"
+        done(planned, "build", "--execute")
+        settled(fresh)
+        with fresh.sql() as other:
+            assert differences(one, other) == []
+        Empty(Step(1, Kind.WIPE, fresh.address, "", 1, 2, under=old.address), world_of(fresh, "clone")).do()
+        assert copying.copied(wanted) is None, "nor where it is rebuilt"
+
+
+def world_of(server: Running, way: str) -> World:
+    """The world of a step on this server."""
+    seen = grow([Server(server.address, server.version)])
+    return World(Migrate(), MySql(LOGINS), SystemClock(), Told(), seen, {}, lambda _: None, way)
 @contextmanager
 def cloneable(net: Network) -> Iterator[Running]:
     """A 9.7 that Docker starts again; its data is on a volume, since folders of an image can't be renamed."""

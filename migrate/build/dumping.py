@@ -120,9 +120,10 @@ class _Beginning:
                 self.running = begun
                 begun.await_begun()
                 return
-            before = program.transactions(session)
+            user = logins.of(session.address).user
+            before = program.sessions(session, user)
             self.running = self._stack.enter_context(program.dumping(command, logins, session, self.dumped, left_out))
-            program.await_begun(self.running, session, before, logins.of(session.address).user)
+            program.await_begun(self.running, session, before, user)
 
     def require_same(self, at: Coordinates) -> None:
         """Raise ProgramError where the program says that it began elsewhere."""

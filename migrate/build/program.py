@@ -13,15 +13,16 @@ import shlex
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import IO
 
 from understudy.migrate.build.defaults import Client, ProgramError, flavour_of, given_by_pipe
 from understudy.migrate.build.inventory import Made, Table
+from understudy.migrate.faults import PrivilegeError, StatementError
 from understudy.migrate.logins import Logins
 from understudy.migrate.ports import Database
-from understudy.migrate.rows import number
+from understudy.migrate.rows import number, text
 from understudy.migrate.versions import Flavour, Version
 
 BEGIN_S = 20.0  # how long the server stands still, at most, until the program has begun its transaction
@@ -30,6 +31,7 @@ ASKED_EVERY_S = (
     0.12  # InnoDB shows the same list again to who asks within 100 ms of the last time: measured, 5.6 to 9.7
 )
 CHUNK = 1 << 20
+NAMES = ("mysqldump", "mariadb-dump")  # what they call themselves to a server: measured, both say the first
 UNFIT = "a program of the server's own flavour, and no older than the server, fits best; without one Understudy reads"
 _SESSION = re.compile(rb"/\*[!M]|--|SET |LOCK TABLES|UNLOCK TABLES|COMMIT|commit|set autocommit|$")
 _USE = re.compile(rb"USE (`(?:[^`]|``)+`)")
@@ -98,6 +100,11 @@ class Program:
         self._said.seek(0)
         return self._said.read().decode(errors="replace").strip()[-1000:]
 
+    @property
+    def pid(self) -> int:
+        """The process that was begun; the program's own where nothing stands between."""
+        return self._running.pid
+
     def code(self) -> int | None:
         """With what it ended; None while it is running."""
         return self._running.poll()
@@ -153,23 +160,52 @@ def end(running: subprocess.Popen[bytes]) -> None:
         running.wait()
 
 
-def transactions(session: Database) -> set[int]:
-    """The sessions that are in a transaction of InnoDB."""
-    found = session.rows("SELECT trx_mysql_thread_id AS id FROM information_schema.innodb_trx")
+def sessions(session: Database, user: str) -> set[int]:
+    """The sessions of this user. Unlike the list of transactions, they are those of this very moment."""
+    found = session.rows("SELECT ID AS id FROM information_schema.processlist WHERE USER = %s", user)
     return {number(row["id"]) for row in found}
 
 
 def await_begun(program: Program, session: Database, before: set[int], user: str) -> None:
-    """Wait until the program's transaction is open. Raises ProgramError where it ended, or takes too long."""
+    """Wait until the transaction is open of a program that was begun when `before` were the user's `sessions`.
+
+    Raises ProgramError where the program ended, or takes too long.
+    """
     end = time.monotonic() + BEGIN_S
     while time.monotonic() < end:
         if (code := program.code()) == 0:
             return  # so little to read that all is read by now
         if code is not None:
             raise ProgramError(f"the dump program ended with {code}: {program.complaint()}", UNFIT)
-        new = transactions(session) - before
-        ours = session.rows("SELECT ID AS id FROM information_schema.processlist WHERE USER = %s", user)
-        if new & {number(row["id"]) for row in ours}:
+        if (new := sessions(session, user) - before) and _in_transaction(session) & own(
+            new, _told(session), program.pid
+        ):
             return
         time.sleep(ASKED_EVERY_S)
     raise ProgramError(f"the dump program has not begun its transaction within {BEGIN_S:g} s: {program.complaint()}")
+
+
+def own(new: set[int], told: Mapping[int, Mapping[str, str]], pid: int) -> set[int]:
+    """Those of the new sessions that may be the program's, by what they told the server of themselves. Pure.
+
+    One that tells nothing may be, for many servers listen to nobody. A program in a container has another pid there.
+    """
+    named = {one for one in new if told.get(one, {}).get("program_name", NAMES[0]) in NAMES}
+    return {one for one in named if told.get(one, {}).get("_pid") == str(pid)} or named
+
+
+def _in_transaction(session: Database) -> set[int]:
+    found = session.rows("SELECT trx_mysql_thread_id AS id FROM information_schema.innodb_trx")
+    return {number(row["id"]) for row in found}
+
+
+def _told(session: Database) -> Mapping[int, Mapping[str, str]]:
+    """What this account's sessions told the server of themselves; nothing without its performance_schema."""
+    found: dict[int, dict[str, str]] = {}
+    with suppress(PrivilegeError, StatementError):  # 5.6 wants SELECT for it; 5.5 has none
+        for row in session.rows(
+            "SELECT PROCESSLIST_ID AS id, ATTR_NAME AS name, ATTR_VALUE AS value"
+            " FROM performance_schema.session_account_connect_attrs"
+        ):
+            found.setdefault(number(row["id"]), {})[text(row["name"])] = text(row["value"])
+    return found

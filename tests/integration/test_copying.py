@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -27,9 +28,10 @@ from integration.trees import ANY_TLS, REPLICATION, ROOT, Node, Running, prepare
 from support import wait_until
 from understudy.config import Build, Migrate, Target
 from understudy.errors import UnderstudyError
-from understudy.migrate.build import copying, loading, mark, upgrading
+from understudy.migrate.build import copying, loading, mark, program, upgrading
 from understudy.migrate.build.copying import Copying
 from understudy.migrate.build.data import Copy
+from understudy.migrate.build.defaults import ProgramError
 from understudy.migrate.build.dumping import SnapshotError
 from understudy.migrate.build.hooking import HookError
 from understudy.migrate.build.mydumper import require_fit
@@ -194,8 +196,8 @@ def test_a_copy_made_under_writes_and_replication_from_its_coordinates_end_equal
     emptied(servers[new])
     if settings.get("dump_program") == "mydumper":
         settings = {**settings, **mydumper.settings}
-    elif program := settings.get("dump_program"):  # the new server's own, in its container
-        settings = {"dump_program": str(program).format(container=servers[new].service.container.id)}
+    elif command := settings.get("dump_program"):  # the new server's own, in its container
+        settings = {"dump_program": str(command).format(container=servers[new].service.container.id)}
     wanted = copying_of(servers[old], servers[new], **settings)
     before = servers[new].coordinates()
     told = Told()
@@ -284,8 +286,6 @@ def test_a_clone_is_built_by_the_command_runs_no_event_and_is_wiped(
         with fresh.sql() as other:
             assert not other.rows("SHOW DATABASES LIKE 'shop'")
             assert not other.rows(other.dialect.sql(Word.PERSISTED))
-
-
         assert copying.copied(wanted) is None, "though the server remembers the clone that was dropped"
         done(planned, "build", "--execute")
         settled(fresh)
@@ -299,6 +299,8 @@ def world_of(server: Running, way: str) -> World:
     """The world of a step on this server."""
     seen = grow([Server(server.address, server.version)])
     return World(Migrate(), MySql(LOGINS), SystemClock(), Told(), seen, {}, lambda _: None, way)
+
+
 @contextmanager
 def cloneable(net: Network) -> Iterator[Running]:
     """A 9.7 that Docker starts again; its data is on a volume, since folders of an image can't be renamed."""
@@ -607,6 +609,27 @@ def reading_on(server: Running) -> Iterator[int]:
         thread.start()
         yield session.id
         thread.join()
+
+
+@pytest.mark.parametrize(("name", "says_who_it_is"), [("my56", False), ("other97", True), ("ma105", False)])
+def test_nobody_else_s_transaction_is_taken_for_the_dump_program_s(
+    servers: dict[str, Running], name: str, says_who_it_is: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "BEGIN_S", 0.5)
+    begin = "START TRANSACTION WITH CONSISTENT SNAPSHOT"
+    server = servers[name]
+    with (
+        server.sql() as monitor, server.sql() as reader, server.sql() as session, tempfile.TemporaryFile() as said,
+        subprocess.Popen(["sleep", "60"]) as idle,
+    ):  # fmt: skip
+        monitor.rows("SELECT 1 FROM information_schema.innodb_trx")  # who asks now is shown the same for 100 ms
+        reader.execute(begin)
+        before = program.sessions(session, "root")
+        with server.sql() as later:
+            later.execute(begin if says_who_it_is else "DO 0")
+            with pytest.raises(ProgramError, match=r"has not begun its transaction within 0\.5 s"):
+                program.await_begun(program.Program(idle, said, "mysqldump"), session, before, "root")
+        idle.kill()
 
 
 def test_a_program_that_does_not_fit_is_refused_before_anything_is_made(

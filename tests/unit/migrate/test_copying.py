@@ -260,3 +260,22 @@ def test_an_upgrade_that_does_not_end_is_said_with_what_to_do() -> None:
     assert refused.value.hint == "look there what it waits for; then run it there"
     with pytest.raises(UpgradeError, match="failed: no such … thing"):
         upgrading.carry_out(["sh", "-c", "echo no such hush thing >&2; exit 1"], client, "run it there")
+
+
+@pytest.mark.parametrize(
+    ("told", "own"),
+    [
+        ({}, {7, 8, 9}),  # MariaDB's performance_schema is off by default
+        ({7: {"program_name": "understudy", "_pid": "42"}}, {8, 9}),
+        (
+            {7: {"program_name": "app"}, 8: {"program_name": "mysqldump", "_pid": "1"}, 9: {"program_name": "mysql"}},
+            {8},
+        ),
+        ({7: {"program_name": "mysqldump", "_pid": "41"}, 8: {"program_name": "mysqldump", "_pid": "42"}, 9: {}}, {8}),
+        ({number: {"program_name": "app"} for number in (7, 8, 9)}, set()),
+    ],
+)
+def test_a_dump_program_s_session_is_known_by_what_it_tells_the_server(
+    told: dict[int, dict[str, str]], own: set[int]
+) -> None:
+    assert program.own({7, 8, 9}, told, 42) == own

@@ -49,8 +49,13 @@ class Answering(Struct, frozen=True):
             if said == sql and not self.is_full:
                 return SilentError(database.address, f"{sql} has waited there for {seconds} s already", hint=HANGS)
         if self.is_full and (database.version.is_mariadb() or word is not Word.REPLICA_STATUS):
-            return FullError(database.address, FULL, hint=ROOM)
+            return self.full(database.address)
         return None
+
+    @staticmethod
+    def full(address: str) -> FullError:
+        """What is told of a server that waits for disk space."""
+        return FullError(address, FULL, hint=ROOM)
 
 
 def answering(database: Database) -> Answering:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from understudy.migrate.answering import answering
 from understudy.migrate.build.action import Base
 from understudy.migrate.build.replication import (
     AWAY,
@@ -24,6 +25,7 @@ from understudy.migrate.build.replication import (
 from understudy.migrate.build.world import BuildError
 from understudy.migrate.describe import duration, sized
 from understudy.migrate.facts import Channel
+from understudy.migrate.faults import FullError
 from understudy.migrate.rows import Coordinates
 from understudy.migrate.words import Word
 
@@ -44,7 +46,8 @@ class CatchUp(Base):
             try:
                 one = self._look(wait)
             except AWAY as error:
-                wait.told(world.progress.says, f"{error.address} does not answer; waiting for it")
+                why = f": {error.what}; {error.hint}" if isinstance(error, FullError) else " does not answer"
+                wait.told(world.progress.says, f"{error.address}{why}; waiting for it")
                 continue
             require_sound(self.step.server, one)
             if self._stands_still(one, wait):
@@ -60,6 +63,8 @@ class CatchUp(Base):
     def _look(self, wait: _Wait) -> Channel:
         world = self.world
         with world.open(self.step.server) as session:
+            if (waits := answering(session)).is_full:
+                raise waits.full(session.address)
             one = channel(session)
         if one is None:
             raise BuildError(

@@ -10,16 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 
-from understudy.migrate import rows
+from understudy.migrate import answering, rows
 from understudy.migrate.build.world import BuildError, World
 from understudy.migrate.facts import Channel
-from understudy.migrate.faults import BusyError, LostError, PrivilegeError, SilentError, UnreachableError
+from understudy.migrate.faults import (
+    BusyError,
+    FullError,
+    LostError,
+    PrivilegeError,
+    SilentError,
+    UnreachableError,
+)
 from understudy.migrate.ports import Database
 from understudy.migrate.rows import Coordinates
 from understudy.migrate.words import Word
 
 PASSING = frozenset({1040, 1053, 1158, 1159, 1160, 1161, 2002, 2003, 2005, 2006, 2013})  # a receiver tries again
-AWAY = (BusyError, LostError, SilentError, UnreachableError)  # a server that restarts
+AWAY = (BusyError, FullError, LostError, SilentError, UnreachableError)  # a server that restarts, or waits for space
 START_S = 30.0
 HINTS = {
     1045: "the account of [migrate.replication] has another password there: put the right one into its password_file",
@@ -38,6 +45,7 @@ class ReplicationError(BuildError):
 def channel(session: Database) -> Channel | None:
     """Whom it follows and how it stands, with its workers' own errors; None where it follows nobody."""
     dialect = session.dialect
+    answering.require(session, Word.REPLICA_STATUS)
     found = rows.channels(session.rows(dialect.sql(Word.REPLICA_STATUS)))
     if any(one.error for one in found) and dialect.knows(Word.WORKER_ERRORS):
         with suppress(PrivilegeError):
@@ -97,12 +105,15 @@ def stopped(address: str, one: Channel) -> ReplicationError:
 def require_running(world: World, address: str, within_s: float = START_S) -> Channel:
     """Wait until both threads run, twice in a row. Raises ReplicationError with the server's own words."""
     last, good = None, 0
+    away = ReplicationError(f"{address} was not reached for {within_s:.0f} s")
     for _ in world.until(within_s):
         try:
             with world.open(address) as session:
                 last = channel(session)
-        except AWAY:
+        except AWAY as error:
             good = 0
+            if isinstance(error, FullError):
+                away = ReplicationError(error.message, error.hint)
             continue
         if last is None:
             raise ReplicationError(f"{address} follows nobody", "`understudy migrate status` shows the tree")
@@ -111,5 +122,5 @@ def require_running(world: World, address: str, within_s: float = START_S) -> Ch
         if good == 2:
             return last
     if last is None:
-        raise ReplicationError(f"{address} was not reached for {within_s:.0f} s")
+        raise away
     raise stopped(address, last)

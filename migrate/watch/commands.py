@@ -27,7 +27,8 @@ def watch(
     """Look after replication on the new side; what breaks is explained once. Nothing is written.
 
     With --once the exit code is 0 where all is well, 3 where something lags or is not known, 4 where replication is
-    broken or stopped; 1 where there is nobody to watch. --json prints one object a line, until Ctrl-C.
+    broken, stopped or waits for disk space; 1 where there is nobody to watch. --json prints one object a line, until
+    Ctrl-C.
     """
     import time
 

@@ -19,7 +19,10 @@ from integration.operating import Operator
 from integration.trees import NEW, OLD, REPLICATION, Node, Running, follow, read_only, settled, started
 from relay import Relay
 from support import COMMAND, wait_until
+from understudy.migrate.answering import answering
+from understudy.migrate.build import replication
 from understudy.migrate.dialects import Follow
+from understudy.migrate.faults import FullError
 from understudy.migrate.words import Word
 
 pytestmark = pytest.mark.integration
@@ -163,4 +166,9 @@ def test_a_disk_that_fills_while_a_server_follows_is_told_and_what_to_do_and_not
         assert "its disk is full" in once.out
         tree = watch.operator.ask("status").out
         assert "its disk is full" in tree
+        with replica.sql() as session:
+            assert answering(session).is_full
+            if kind == "MariaDB":
+                with pytest.raises(FullError, match="replication waits there for space"):
+                    replication.channel(session)
         assert waiting(replica) <= 1, "one may have been asked at the very moment"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -13,7 +14,8 @@ from msgspec import Struct
 
 from understudy.config import Migrate, Settings
 from understudy.configfile import load
-from understudy.migrate.build import telling
+from understudy.migrate.build import mydumping, scratch, telling
+from understudy.migrate.build.defaults import ProgramError
 from understudy.migrate.build.deps import Deps
 from understudy.migrate.build.planning import open_plan
 from understudy.migrate.build.progress import Events, Lines, Progress, shown
@@ -85,6 +87,7 @@ def _execute(wanted: Wanted, settings: Settings, plan: Plan) -> None:
     ):
         if journal.torn:
             progress.says(f"{journal.path}: {len(journal.torn)} line(s) were cut short when they were written")
+        _forget_logins(settings)
         _require_next(wanted, plan, done_so_far(plan, progressed(journal.entries, digest(plan))))
         if not wanted.undo:
             _require_password(settings, plan)
@@ -114,6 +117,12 @@ def _tell_rest(progress: Progress, plan: Plan, found: Mapping[str, Progressed], 
         progress.says(text)
     if plan.at_cutover:
         progress.says(f"left to the cutover: {'; '.join(act.title for act in plan.at_cutover)} (in the plan's file)")
+
+
+def _forget_logins(settings: Settings) -> None:
+    """No password outlives a build that was killed for longer than to the next one."""
+    with suppress(ProgramError):  # who needs no such folder need not have one
+        mydumping.forget_logins(scratch.place(settings.migrate.build.scratch))
 
 
 def _require_password(settings: Settings, plan: Plan) -> None:

@@ -54,6 +54,7 @@ class Mydumper:
                 raise ProgramError(f"mydumper ended with {ended}: {self.complaint()}")
             log = _log(self._folder)
             if _BEGUN in log and len(_THREAD.findall(log)) >= self._threads:
+                (self._folder / LOGIN).unlink(missing_ok=True)  # all its connections are made
                 return
             time.sleep(0.005)
         raise ProgramError(f"mydumper has not begun within {program.BEGIN_S:g} s: {self.complaint()}")
@@ -181,10 +182,25 @@ def dumping(
                 end_sessions(session, folder)
 
 
+def forget_logins(where: Path) -> None:
+    """Remove the passwords of those that were killed before they had logged in."""
+    scratch.forget(where, LOGIN)
+
+
 def end_sessions(session: Database, folder: Path) -> None:
-    """End what a mydumper that was killed, or runs on within a container, still reads on the source."""
+    """End what a mydumper that was killed, or runs on within a container, still reads on the source.
+
+    Its log names the sessions. A server that has been restarted since has given their ids to others.
+    """
+    since_s = time.time() - (folder / SOURCE).stat().st_mtime
+    uptime = session.row("SHOW GLOBAL STATUS LIKE 'Uptime'") or {}
+    if number(uptime.get("Value")) < since_s:
+        return
     ids = {int(found) for found in _THREAD.findall(_log(folder))}
-    reading = session.rows("SELECT ID AS id FROM information_schema.processlist WHERE INFO LIKE '%SQL_NO_CACHE %'")
+    reading = session.rows(
+        "SELECT ID AS id FROM information_schema.processlist WHERE INFO LIKE '%SQL_NO_CACHE %'"
+        " AND USER = (SELECT USER FROM information_schema.processlist WHERE ID = CONNECTION_ID())"
+    )
     for found in ids & {number(row["id"]) for row in reading}:
         with suppress(ServerError):
             session.execute(f"KILL {found}")

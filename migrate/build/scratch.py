@@ -45,11 +45,18 @@ def require_room(where: Path, need_bytes: int) -> None:
 @contextmanager
 def folder(where: Path) -> Iterator[Path]:
     """A new folder, removed at the block's end."""
+    with held(where) as (made, _):
+        yield made
+
+
+@contextmanager
+def held(where: Path) -> Iterator[tuple[Path, int]]:
+    """The same, and the descriptor that holds it: it is held on by a child that inherits it, should we be killed."""
     made = Path(tempfile.mkdtemp(prefix=PREFIX, dir=where))  # mode 0700
     try:
         with (made / _LOCK).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield made
+            yield made, lock.fileno()
     finally:
         shutil.rmtree(made, ignore_errors=True)
 
@@ -57,13 +64,43 @@ def folder(where: Path) -> Iterator[Path]:
 def sweep(where: Path, before: Callable[[Path], None] = lambda _: None) -> list[Path]:
     """Remove the folders of ours that nobody holds any more: which. `before` sees each before it goes."""
     swept = []
+    for found in _of_ours(where):
+        with suppress(OSError), _taken(found):
+            before(found)
+            shutil.rmtree(found)
+            swept.append(found)
+    return swept
+
+
+def forget(where: Path, name: str) -> None:
+    """Remove the files of this name from the folders of ours that nobody holds any more."""
+    for found in _of_ours(where):
+        with suppress(OSError), _taken(found):
+            (found / name).unlink()
+
+
+def in_use(where: Path) -> Iterator[Path]:
+    """The folders of ours that somebody holds."""
+    for found in _of_ours(where):
+        try:
+            with _taken(found):
+                pass
+        except BlockingIOError:
+            yield found
+        except OSError:
+            continue
+
+
+def _of_ours(where: Path) -> Iterator[Path]:
     for found in sorted(where.glob(f"{PREFIX}*")):
         with suppress(OSError):
-            if found.is_symlink() or found.stat().st_uid != os.geteuid():
-                continue
-            with (found / _LOCK).open("r+") as lock:  # one that is not there yet is about to be made
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                before(found)
-                shutil.rmtree(found)
-                swept.append(found)
-    return swept
+            if not found.is_symlink() and found.stat().st_uid == os.geteuid():
+                yield found
+
+
+@contextmanager
+def _taken(found: Path) -> Iterator[None]:
+    """Hold it ourselves. Raises BlockingIOError where somebody does, OSError where it is only just being made."""
+    with (found / _LOCK).open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield

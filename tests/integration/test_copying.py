@@ -35,6 +35,7 @@ from understudy.migrate.build.defaults import ProgramError
 from understudy.migrate.build.dumping import SnapshotError
 from understudy.migrate.build.hooking import HookError
 from understudy.migrate.build.mydumper import require_fit
+from understudy.migrate.build.mydumping import end_sessions
 from understudy.migrate.build.target import TargetError
 from understudy.migrate.build.world import World
 from understudy.migrate.clock import SystemClock
@@ -47,9 +48,9 @@ from understudy.migrate.rows import Coordinates
 from understudy.migrate.sqltext import identifier
 from understudy.migrate.step import Kind, Step
 from understudy.migrate.topology import grow
+from understudy.migrate.watch.rebuild import Empty
 from understudy.migrate.words import Word
 
-from understudy.migrate.watch.rebuild import Empty
 pytestmark = pytest.mark.integration
 
 ROWS = ("--binlog-format=ROW", "--log-slave-updates")
@@ -587,26 +588,46 @@ def test_a_copy_by_mydumper_that_is_killed_leaves_nothing_after_the_next(
             process.wait(10)
         (left,) = mydumper.scratch.iterdir()
         assert left.stat().st_mode & 0o777 == 0o700
-        assert (left / "login.cnf").stat().st_mode & 0o777 == 0o600
-        with reading_on(old) as reader:
-            (left / "log").write_text(f"Thread 1 connected using MySQL connection ID {reader}\n")
+        assert not (left / "login.cnf").exists(), "it had logged in"
+        with reading_on(old) as reader, reading_on(old, "backup") as other:
+            connected = "Thread 1 connected using MySQL connection ID"
+            (left / "log").write_text(f"{connected} {reader}\n{connected} {other}\n")
+            begun = (left / "source").stat().st_mtime
+            os.utime(left / "source", (0, 0))  # the server was started since, and has given the ids to others
+            with old.sql() as session:
+                end_sessions(session, left)
+                assert are_there(session, reader, other)
+            os.utime(left / "source", (begun, begun))
             copying.copy(copying_of(old, new, scratch=str(mydumper.scratch)), Told())
             with old.sql() as session:
-                assert not session.rows("SELECT 1 FROM information_schema.processlist WHERE id = %s", reader)
+                assert not are_there(session, reader)
+                assert are_there(session, other)
+                session.execute(f"KILL {other}")
         assert not list(mydumper.scratch.iterdir())
 
 
+def are_there(session: Session, *ids: int) -> bool:
+    """Whether all of these sessions read as yet."""
+    listed = session.rows("SELECT id FROM information_schema.processlist WHERE info LIKE '%SLEEP(100)%'")
+    return {*ids} <= {row["id"] for row in listed}
+
+
 @contextmanager
-def reading_on(server: Running) -> Iterator[int]:
+def reading_on(server: Running, user: str = "root") -> Iterator[int]:
     """A session that reads as mydumper does until it is killed: its id."""
 
     def read(session: Session) -> None:
         with suppress(ServerError), session.patient(120):
             session.value("SELECT /*!40001 SQL_NO_CACHE */ SLEEP(100)")
 
-    with server.sql() as session:
+    with server.sql() as root, ExitStack() as stack:
+        if user != "root":
+            root.execute("CREATE USER %s@'%%' IDENTIFIED BY %s", user, ROOT.password)
+            stack.callback(root.execute, "DROP USER %s@'%%'", user)
+        session = stack.enter_context(MySql(OneLogin(Login(user, ROOT.password, ANY_TLS))).open(server.address))
         thread = threading.Thread(target=read, args=(session,))
         thread.start()
+        wait_until(lambda: are_there(root, session.id), 20, "it reads")
         yield session.id
         thread.join()
 

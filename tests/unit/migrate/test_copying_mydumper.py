@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,27 @@ def test_a_dump_that_can_not_fit_is_refused_with_both_figures(tmp_path: Path) ->
         scratch.require_room(tmp_path, 1 << 50)
     with pytest.raises(ProgramError, match="no such folder"):
         scratch.place(str(tmp_path / "none"))
+
+
+def test_a_password_that_a_killed_copy_left_is_removed_and_one_in_use_is_not(tmp_path: Path) -> None:
+    with scratch.folder(tmp_path) as held:
+        left = tmp_path / f"{scratch.PREFIX}left"
+        left.mkdir()
+        for path in (left / "held", left / mydumping.LOGIN, left / "source", held / mydumping.LOGIN):
+            path.touch()
+        mydumping.forget_logins(tmp_path)
+        assert (held / mydumping.LOGIN).exists()
+        assert sorted(path.name for path in left.iterdir()) == ["held", "source"], "the rest is the next dump's"
+
+
+def test_a_folder_is_held_on_by_a_child_that_inherits_what_holds_it(tmp_path: Path) -> None:
+    with scratch.held(tmp_path) as (made, descriptor):
+        assert list(scratch.in_use(tmp_path)) == [made]
+        child = subprocess.Popen(["sleep", "60"], pass_fds=[descriptor])
+        kept = made.rename(made.with_name(f"{made.name}-kept"))
+    assert list(scratch.in_use(tmp_path)) == [kept]
+    assert scratch.sweep(tmp_path) == []
+    child.kill()
+    child.wait()
+    assert list(scratch.in_use(tmp_path)) == []
+    assert scratch.sweep(tmp_path) == [kept]

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from understudy.errors import UnderstudyError
 from understudy.migrate import rows
 from understudy.migrate.build import definitions
-from understudy.migrate.faults import LockedError
+from understudy.migrate.faults import LockedError, ServerError
 from understudy.migrate.ports import Database, Servers
 from understudy.migrate.rows import Coordinates, text
 from understudy.migrate.words import Word
@@ -45,13 +45,13 @@ def snapshots(
     """Sessions that all see the same moment, and its coordinates; `meanwhile` runs while the server stands still.
 
     With `held` it stands still until the end: for tables that know no snapshot. Raises MomentError where the lock can't
-    be had, and where the server writes no binary log.
+    be had, where it was lost before the end, and where the server writes no binary log.
     """
     with ExitStack() as stack:
         readers = [stack.enter_context(reader(servers, address)) for _ in range(sessions)]
         for session in readers:
             session.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        with servers.open(address) as holder:
+        with reader(servers, address) as holder:
             _hold_still(holder)
             for session in readers:
                 session.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
@@ -59,6 +59,7 @@ def snapshots(
             at = coordinates(holder)
             if held:
                 yield readers, at
+                _require_held(holder)
                 return
         yield readers, at
 
@@ -77,6 +78,18 @@ def coordinates(session: Database) -> Coordinates:
     else:
         gtid = re.sub(r"\s", "", text(row.get("Executed_Gtid_Set")))
     return Coordinates(at.file, at.position, gtid)
+
+
+def _require_held(session: Database) -> None:
+    """The lock lives as long as its session, and nobody tells us of its end."""
+    try:
+        session.value("SELECT 1")
+    except ServerError as error:
+        raise MomentError(
+            f"{session.address}: the session that held it still was lost, so what was read since may be of no one"
+            f" moment: {error.what}",
+            "run the same command again: it begins this copy anew; see who killed the session, or what restarted",
+        ) from error
 
 
 def _hold_still(session: Database) -> None:

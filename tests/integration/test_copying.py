@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -34,6 +34,7 @@ from understudy.migrate.build.data import Copy
 from understudy.migrate.build.defaults import ProgramError
 from understudy.migrate.build.dumping import SnapshotError
 from understudy.migrate.build.hooking import HookError
+from understudy.migrate.build.moment import MomentError
 from understudy.migrate.build.mydumper import require_fit
 from understudy.migrate.build.mydumping import end_sessions
 from understudy.migrate.build.target import TargetError
@@ -434,21 +435,84 @@ def test_a_copy_of_another_server_is_never_dropped_for_a_new_one_and_one_that_is
             session.execute(f"DROP DATABASE {identifier(schema)}")
 
 
-def test_tables_that_know_no_snapshot_are_named_and_copied_only_with_a_lock(servers: dict[str, Running]) -> None:
-    old, new = servers["my56"], servers["my97"]
-    emptied(new)
-    with old.sql() as session:
+@contextmanager
+def isam(server: Running) -> Iterator[Session]:
+    """A table that knows no snapshot."""
+    with server.sql() as session:
         session.execute("CREATE TABLE shop.isam (id INT) ENGINE=MyISAM")
         session.execute("INSERT INTO shop.isam VALUES (1)")
         try:
-            with pytest.raises(SnapshotError, match=r"`shop`.`isam` \(MyISAM\)"):
-                copying.copy(copying_of(old, new), Told())
-            emptied(new)
-            copying.copy(copying_of(old, new, lock=True), Told())
-            with new.sql() as other:
-                assert differences(session, other) == []
+            yield session
         finally:
             session.execute("DROP TABLE shop.isam")
+
+
+class Amid(Told):
+    """Has something done once the first rows have come."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        super().__init__()
+        self._acts, self._one = [act], threading.Lock()
+
+    def moved(self, bytes_: int = 0, rows: int = 0) -> None:
+        super().moved(bytes_, rows)
+        with self._one:
+            if self._acts:
+                self._acts.pop()()
+
+
+def test_tables_that_know_no_snapshot_are_named_and_copied_only_with_a_lock_for_which_writes_wait_to_the_end(
+    servers: dict[str, Running],
+) -> None:
+    old, new = servers["my56"], servers["my97"]
+    emptied(new)
+    with isam(old) as session, old.sql() as writing, writing.patient(120):
+        with pytest.raises(SnapshotError, match=r"`shop`.`isam` \(MyISAM\)"):
+            copying.copy(copying_of(old, new), Told())
+        emptied(new)
+        writing.execute("SET SESSION lock_wait_timeout = 120")
+        writer = threading.Thread(target=lambda: writing.execute("INSERT INTO shop.isam VALUES (2)"))
+
+        def waits() -> bool:
+            shown = "SELECT state FROM information_schema.processlist WHERE id = %s"
+            return "global read lock" in str(session.value(shown, writing.id))
+
+        def write() -> None:
+            writer.start()
+            wait_until(waits, 20, "it waits for the lock")
+
+        at = copying.copy(copying_of(old, new, lock=True), Amid(write))
+        writer.join()
+        with new.sql() as other:
+            assert other.rows("SELECT id FROM shop.isam") == [{"id": 1}]
+            follow(new, old, at)
+            assert differences(session, other) == []
+
+
+def test_a_copy_whose_lock_is_lost_on_the_way_fails_and_the_next_is_whole(servers: dict[str, Running]) -> None:
+    old, new = servers["other97"], servers["my97"]
+    emptied(new)
+    wanted = copying_of(old, new, lock=True)
+    holder = (
+        "SELECT processlist_id AS id, variable_value AS patience FROM performance_schema.metadata_locks"
+        " JOIN performance_schema.threads ON owner_thread_id = thread_id"
+        " JOIN performance_schema.variables_by_thread AS v ON v.thread_id = owner_thread_id"
+        " WHERE object_type = 'GLOBAL' AND lock_type = 'SHARED' AND variable_name = 'wait_timeout'"
+    )
+    with isam(old) as session:
+
+        def kill() -> None:
+            (found,) = session.rows(holder)
+            assert int(found["patience"]) > 1_000_000, "as long as the copy lasts it has nothing to say"
+            session.execute(f"KILL {found['id']}")
+            session.execute("INSERT INTO shop.isam VALUES (2)")
+
+        with pytest.raises(MomentError, match="the session that held it still was lost"):
+            copying.copy(wanted, Amid(kill))
+        assert copying.copied(wanted) is None
+        copying.copy(wanted, Told())
+        with new.sql() as other:
+            assert differences(session, other) == []
 
 
 def test_super_read_only_is_as_it_was_after_a_copy_and_after_a_wipe(servers: dict[str, Running]) -> None:

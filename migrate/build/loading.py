@@ -2,7 +2,8 @@
 
 The target is strict, so it can't take a value for another one unseen. Old servers hold values that strictness
 refuses, such as an ENUM's empty error value; then the statement is run again without, and what the target warned of is
-said, by table.
+said, by table. An engine without transactions keeps the rows before the one that was refused, which would be there
+twice then: its tables are loaded without from the start.
 """
 
 from __future__ import annotations
@@ -163,6 +164,7 @@ class _Worker:
         self._source, self._target, self._progress, self._stopped = source, target, progress, stopped
         self._source_packet = number(source.value("SELECT @@max_allowed_packet"))
         self._target_packet = number(target.value("SELECT @@max_allowed_packet"))
+        self._all_or_none = _transactional(target)
         self._said = False
 
     def take(self, table: Table, sql: str) -> None:
@@ -238,6 +240,8 @@ class _Worker:
                 f" {self._target_packet:,} at most",
                 f"SET GLOBAL max_allowed_packet = {_packet_for(length)} on {self._target.address}, at most 1 GiB",
             )
+        if table.engine.lower() not in self._all_or_none:
+            return self._insert_laxly(table, sql)
         try:
             return self._target.execute(sql)
         except StatementError as error:
@@ -279,6 +283,12 @@ class Share:
     def rest(self) -> int:
         """What the estimate had too much."""
         return self._left
+
+
+def _transactional(session: Database) -> frozenset[str]:
+    """The server's engines that take back a statement that fails."""
+    rows = session.rows("SELECT engine AS engine FROM information_schema.engines WHERE transactions = 'YES'")
+    return frozenset(text(row["engine"]).lower() for row in rows)
 
 
 def _packet_for(length: int) -> int:

@@ -515,6 +515,30 @@ def test_a_copy_whose_lock_is_lost_on_the_way_fails_and_the_next_is_whole(server
             assert differences(session, other) == []
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "engines"), [("my56", "my97", "MyISAM MEMORY"), ("ma105", "ma118", "MyISAM Aria MEMORY")]
+)
+def test_a_value_that_strictness_refuses_doubles_no_row_of_a_table_that_keeps_half_a_statement(
+    servers: dict[str, Running], old: str, new: str, engines: str
+) -> None:
+    emptied(servers[new])
+    with servers[old].sql() as session:
+        session.execute("SET SESSION sql_mode = ''")
+        session.execute("CREATE DATABASE halves")
+        try:
+            for engine in engines.split():
+                session.execute(f"CREATE TABLE halves.{engine} (v ENUM('a', 'b')) ENGINE={engine}")
+                session.execute(f"INSERT INTO halves.{engine} VALUES ('a'), ('b'), ('neither'), ('a')")
+            copying.copy(copying_of(servers[old], servers[new], lock=True), told := Told())
+            with servers[new].sql() as other:
+                for engine in engines.split():
+                    taken = other.rows(f"SELECT v FROM halves.{engine}")
+                    assert [row["v"] for row in taken] == ["a", "b", "", "a"], engine
+                    assert any(f"`halves`.`{engine}` holds values that" in line for line in told.said)
+        finally:
+            session.execute("DROP DATABASE halves")
+
+
 def test_super_read_only_is_as_it_was_after_a_copy_and_after_a_wipe(servers: dict[str, Running]) -> None:
     new = servers["my97"]
     emptied(new)

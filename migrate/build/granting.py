@@ -42,7 +42,9 @@ class AccountError(UnderstudyError):
 def told(copying: Copying) -> list[str]:
     """What `create` would say to the target, secrets as …, and what is to be known of it."""
     with copying.servers.open(copying.under) as source, copying.servers.open(copying.server) as session:
-        made = _translations(copying, source, session)
+        begun = mark.read(session, copying.server)
+        again = begun if begun and not _has_all(session, begun) else None
+        made = _translations(copying, source, session, again)
     statements = [one.shown() for group in zip(*map(_in_order, made), strict=False) for part in group for one in part]
     return [*(f"{copying.server}> {one};" for one in statements), *(note for one in made for note in one.notes)]
 
@@ -53,7 +55,7 @@ def create(copying: Copying, progress: Progress) -> list[str]:
         begun = mark.read(session, copying.server) or Mark(copying.server, copying.under, copying.kind, ())
         if _has_all(session, begun):
             return []
-        made = _translations(copying, source, session)
+        made = _translations(copying, source, session, begun)
         names = tuple((one.account.user, one.account.host) for one in made if one.create)
         with _opened(session):
             _drop(session, begun)
@@ -153,12 +155,17 @@ def _say_all(session: Database, made: list[Translation]) -> Iterator[str]:
                     yield f"{one.account.name} lacks a grant, as what it is on is not there: {statement.shown()}"
 
 
-def _translations(copying: Copying, source: Database, session: Database) -> list[Translation]:
-    """Of each account; the last one is what all have by PUBLIC."""
+def _translations(
+    copying: Copying, source: Database, session: Database, begun: Mark | None = None
+) -> list[Translation]:
+    """Of each account; the last one is what all have by PUBLIC. What was `begun` counts as not there: it is dropped."""
     known, every = _known(source, session), list(_accounts(source))
+    ours = {public.place(line) for line in begun.public} if begun else set()
+    known = replace(known, accounts=known.accounts.difference(begun.accounts if begun else ()))
     passwords = _passwords(copying.settings.passwords, [one.name for one in every])
     made = [accounts.translated(one, known, passwords) for one in every]
-    return [*made, public.translated(_public(source).values(), _public(session).values(), known)]
+    there = [line for place, line in _public(session).items() if place not in ours]
+    return [*made, public.translated(_public(source).values(), there, known)]
 
 
 def _public(session: Database) -> Mapping[str, str]:

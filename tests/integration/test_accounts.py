@@ -174,6 +174,8 @@ def test_an_attempt_that_was_interrupted_is_made_anew_and_others_accounts_stay(s
         assert not granting.created(wanted)
         granting.create(wanted, Quiet())
         assert granting.created(wanted), "one that went away since is made again"
+        there = {row["User"] for row in session.rows("SELECT User AS User FROM mysql.user")}
+        assert there >= {"app", "boss", "o'neil"}, "and none of the others is lost by it"
         session.execute("DROP USER app@'%'")
         granting.drop(wanted)
         granting.create(wanted, Quiet())
@@ -223,6 +225,11 @@ def test_what_all_accounts_have_by_public_arrives_and_is_taken_back_but_for_what
         with new.sql() as root:
             root.execute("REVOKE UPDATE (v, id), INSERT ON shop.columns FROM PUBLIC")
         assert not granting.created(wanted), "it sees that something of it is gone"
+        granting.create(wanted, Quiet())
+        assert granting.created(wanted)
+        with old.sql() as before_, new.sql() as after:
+            again = [one.found for one in verified.differences(before_, after, ("root", "repl")) if not one.note]
+        assert again == found, "what was still there is there again, too"
         assert f"{new.address}> REVOKE EXECUTE ON PROCEDURE `shop`.`p` FROM `PUBLIC`;" in granting.revokes(wanted)
     finally:
         granting.drop(wanted)

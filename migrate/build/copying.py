@@ -24,7 +24,6 @@ from understudy.migrate.logins import Logins
 from understudy.migrate.mysql import MySql
 from understudy.migrate.ports import Database, Servers
 from understudy.migrate.rows import Coordinates, number
-from understudy.migrate.words import Word
 
 
 class RoomError(UnderstudyError):
@@ -146,15 +145,6 @@ def wipe(copying: Copying) -> None:
         if found is not None:
             closed = target.open_to_us(session) or found.super_read_only
             target.drop(session, replace(found, super_read_only=closed))
-
-
-def forget(copying: Copying) -> None:
-    """Drop the mark, once what was built is in use: from then on `wipe` drops nothing there."""
-    with target.kept(copying.servers, copying.server) as session:
-        closed = target.open_to_us(session)
-        mark.erase(session)
-        if closed:
-            session.execute(session.dialect.sql(Word.READ_ONLY))
 
 
 def room(copying: Copying) -> Room:

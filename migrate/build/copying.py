@@ -93,10 +93,9 @@ def copy(copying: Copying, progress: Progress) -> Coordinates:
         progress.says(f"{copying.server}: {needed}")
         if found:
             progress.says(f"{copying.server}: dropping what an interrupted copy left")
-            target.open_to_us(session)
-            target.drop(session, replace(found, super_read_only=False))
+            _drop(session, found)
         target.require_empty(session, copying.server)
-        closed = target.open_to_us(session) or bool(found and found.super_read_only)
+        closed = target.open_to_us(session)
         begun = Mark(copying.server, copying.under, copying.kind, (), super_read_only=closed)
         mark.write(session, begun)
         at = _ways()[copying.kind](copying, session, progress)
@@ -143,8 +142,12 @@ def wipe(copying: Copying) -> None:
         if found is None and _cloned(copying, session) is not None:
             found = Mark(copying.server, copying.under, copying.kind, None)
         if found is not None:
-            closed = target.open_to_us(session) or found.super_read_only
-            target.drop(session, replace(found, super_read_only=closed))
+            _drop(session, found)
+
+
+def _drop(session: Database, found: Mark) -> None:
+    closed = target.open_to_us(session) or found.super_read_only
+    target.drop(session, replace(found, super_read_only=closed))
 
 
 def room(copying: Copying) -> Room:

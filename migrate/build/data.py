@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import msgspec
 
 from understudy.errors import UnderstudyError
-from understudy.migrate.build import sleeping
+from understudy.migrate.build import hooking, sleeping
 from understudy.migrate.build.action import Base, unseen
 from understudy.migrate.build.copying import Copying, copied, copy, room, room_for, wipe
+from understudy.migrate.build.world import closed_again, note_closed
 
 
 class _OnACopy(Base):
@@ -60,7 +61,8 @@ class Copy(_OnACopy):
         return self.copying.kind == "dump" or sleeping.is_quiet(self.world, self.step.server)
 
     def check(self) -> None:
-        """It has to fit, and so has the program that is to read it."""
+        """It has to fit, and so has the program that is to read it; nobody's hook may be at it still."""
+        hooking.require_ended(self.step.server)
         room(self.copying)
         if self.copying.kind == "dump":
             from understudy.migrate.build import dumping
@@ -72,6 +74,7 @@ class Copy(_OnACopy):
         """Copy; what an interrupted copy has left is dropped first."""
         server = self.step.server
         sleeping.note_running(self.world, self.step.under)
+        note_closed(self.world, server)
         if self.copying.kind == "dump":
             at = copy(self.copying, self.world.progress)
         else:
@@ -82,6 +85,7 @@ class Copy(_OnACopy):
             if slept := sleeping.put_to_sleep(self.world, server):
                 self.world.progress.says(f"{server}: {slept} events are disabled there until the cutover")
             sleeping.release_scheduler(self.world, server)
+        closed_again(self.world)
         self.world.note(at=msgspec.to_builtins(at))
 
 
@@ -94,7 +98,9 @@ class Wipe(_OnACopy):
 
     def do(self) -> None:
         """Drop it."""
+        note_closed(self.world, self.step.server)
         wipe(self.copying)
+        closed_again(self.world)
         sleeping.release_scheduler(self.world, self.step.server)
 
 

@@ -14,7 +14,7 @@ from understudy.migrate.build.action import Base, told, unseen
 from understudy.migrate.build.attaching import MODE_BEFORE
 from understudy.migrate.build.closing import Before
 from understudy.migrate.build.replication import applied, channel, say
-from understudy.migrate.build.world import writing
+from understudy.migrate.build.world import closed_again, writing
 from understudy.migrate.dialects import Dialect
 from understudy.migrate.gtidmode import way
 from understudy.migrate.ports import Database
@@ -38,6 +38,7 @@ class Detach(Base):
 
     def do(self) -> None:
         """Each of it, whether or not it has been done already."""
+        closed_again(self.world)
         with self.world.open(self.step.server) as session:
             if channel(session) is not None:
                 say(session, Word.STOP)
@@ -53,7 +54,7 @@ class Detach(Base):
         """The copy has moved on since it was taken: were it attached again, it would be from here."""
         found, one = mark.read(session, self.step.server), channel(session)
         if found is not None and one is not None and one.source_file:
-            with writing(session):
+            with writing(session, self.world):
                 mark.write(session, msgspec.structs.replace(found, at=applied(one)))
 
     def _forgets(self, dialect: Dialect) -> Sequence[Statement]:

@@ -9,7 +9,7 @@ from understudy.config import Replication
 from understudy.errors import SettingsError
 from understudy.migrate.build.action import told, unseen
 from understudy.migrate.build.replication import say
-from understudy.migrate.build.world import World, writing
+from understudy.migrate.build.world import World, closed_again, writing
 from understudy.migrate.checks.accounts import Account
 from understudy.migrate.checks.granttables import GrantTables, accounts
 from understudy.migrate.logins import read_password
@@ -56,6 +56,7 @@ def ensure(world: World, on: str) -> None:
 
     One that was there before is only given the right that it lacks, and its password stays.
     """
+    closed_again(world)
     user = world.settings.replication.user
     with world.open(on) as session:
         lacking = _lacking(session, user)
@@ -65,7 +66,7 @@ def ensure(world: World, on: str) -> None:
             world.note(**{CREATED_ON: on})
         elif world.recorded.get(CREATED_ON) != on:  # else it is ours, of an attempt that was killed between
             world.note(**{GRANTED_ON: on})
-        with writing(session):
+        with writing(session, world):
             if lacking.account:
                 say(session, Word.CREATE_REPLICATOR, user, ANYWHERE, password(world.settings.replication))
             say(session, Word.GRANT_REPLICATION, user, ANYWHERE)
@@ -86,7 +87,7 @@ def drop(world: World) -> None:
     for on, word in _to_undo(world):
         with world.open(on) as session:
             if any(one.host == ANYWHERE for one in _found(session, user)):
-                with writing(session):
+                with writing(session, world):
                     say(session, word, user, ANYWHERE)
 
 

@@ -20,6 +20,7 @@ from understudy.migrate.topology import Tree
 from understudy.migrate.words import Word
 
 POLL_S = 0.25
+CLEARED = "super_read_only_cleared"  # where it is, in what is noted; empty once it is set again
 
 
 class BuildError(UnderstudyError):
@@ -86,15 +87,41 @@ class World(Struct, frozen=True):
 
 
 @contextmanager
-def writing(session: Database) -> Iterator[Database]:
-    """Our own bookkeeping inside is written in spite of super_read_only, and to no binary log."""
-    if is_super_read_only := session.dialect.knows(Word.ADMIN_WRITES) and bool(
-        session.value("SELECT @@GLOBAL.super_read_only")
-    ):
+def writing(session: Database, world: World | None = None) -> Iterator[Database]:
+    """Our own bookkeeping inside is written in spite of super_read_only, and to no binary log.
+
+    With a world it is noted before super_read_only is cleared, so that `closed_again` can make good what was killed
+    inside; and it is set again over another session where this one is lost.
+    """
+    is_closed = _is_closed_to_all(session)
+    if is_closed and world is not None:
+        world.note(**{CLEARED: session.address})
+    if is_closed:
         session.execute(session.dialect.sql(Word.ADMIN_WRITES))
     try:
         with session.unlogged():
             yield session
     finally:
-        if is_super_read_only:
+        if is_closed and world is not None:
+            closed_again(world)
+        elif is_closed:
             session.execute(session.dialect.sql(Word.READ_ONLY))
+
+
+def note_closed(world: World, address: str) -> None:
+    """Write down where a server is super_read_only, before something that clears it for a while."""
+    with world.open(address) as session:
+        if _is_closed_to_all(session):
+            world.note(**{CLEARED: address})
+
+
+def closed_again(world: World) -> None:
+    """Set super_read_only where it was noted to be cleared for a while, by this attempt or by one that was killed."""
+    if address := world.recorded.get(CLEARED):
+        with world.open(address) as session:
+            session.execute(session.dialect.sql(Word.READ_ONLY))
+        world.note(**{CLEARED: ""})
+
+
+def _is_closed_to_all(session: Database) -> bool:
+    return session.dialect.knows(Word.ADMIN_WRITES) and bool(session.value("SELECT @@GLOBAL.super_read_only"))

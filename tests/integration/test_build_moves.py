@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +23,11 @@ from understudy.config import Migrate, Replication
 from understudy.migrate.build import replicator
 from understudy.migrate.build.moving import Move
 from understudy.migrate.build.replication import ReplicationError
-from understudy.migrate.build.world import BuildError, World
+from understudy.migrate.build.world import BuildError, World, closed_again, writing
 from understudy.migrate.clock import SystemClock
 from understudy.migrate.dialects import Follow
 from understudy.migrate.discover import discover
+from understudy.migrate.faults import ServerError
 from understudy.migrate.logins import OneLogin
 from understudy.migrate.mysql import MySql
 from understudy.migrate.ports import Clock
@@ -321,3 +328,43 @@ def test_an_account_half_made_by_an_attempt_that_was_killed_is_finished_and_drop
     assert may_replicate(server)
     replicator.drop(again)
     assert grants_of(server) == []
+
+
+KILLED = """
+import json, os, signal, sys
+from integration.test_build_moves import *
+with open(sys.argv[2], "w") as notes:
+    write_note = lambda detail: print(json.dumps(detail), file=notes, flush=True)
+    one = World(Migrate(), MySql(OneLogin(ROOT)), SystemClock(), Quiet(), grow([]), {}, write_note, "dump")
+    with one.open(sys.argv[1]) as session, writing(session, one):
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_replica_that_was_closed_to_all_is_so_again_whatever_becomes_of_our_writing(
+    four: dict[str, Running], following: Migrate, tmp_path: Path
+) -> None:
+    on = four["a"].address
+    with four["a"].sql() as session:
+        if not session.dialect.knows(Word.ADMIN_WRITES):
+            return  # MySQL 5.6 and MariaDB have no super_read_only
+        closed = "SELECT @@GLOBAL.super_read_only"
+        recorded: dict[str, Any] = {}
+        one = world(four, recorded)
+        with one.open(on) as ours, suppress(ServerError), writing(ours, one):
+            session.execute(f"KILL {ours.id}")
+            ours.value("SELECT 1")
+            pytest.fail("it was killed")
+        assert session.value(closed) == 1
+        closed_again(one)
+        for action in (replicator.ensure, lambda again, _: closed_again(again)):
+            killed = subprocess.run(
+                [sys.executable, "-c", KILLED, on, tmp_path / "notes"],
+                env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+            )
+            assert killed.returncode == -signal.SIGKILL
+            assert session.value(closed) == 0
+            again = world(four, json.loads((tmp_path / "notes").read_text()), settings=following)
+            action(again, on)
+            assert session.value(closed) == 1
+    behind(four["a"], "DROP USER follower@'%'")

@@ -34,6 +34,7 @@ from understudy.migrate.build.data import Copy
 from understudy.migrate.build.defaults import ProgramError
 from understudy.migrate.build.dumping import SnapshotError
 from understudy.migrate.build.hooking import HookError
+from understudy.migrate.build.mark import Mark
 from understudy.migrate.build.moment import MomentError
 from understudy.migrate.build.mydumper import require_fit
 from understudy.migrate.build.mydumping import end_sessions
@@ -553,6 +554,23 @@ def test_super_read_only_is_as_it_was_after_a_copy_and_after_a_wipe(servers: dic
             assert not session.rows("SHOW DATABASES LIKE 'shop'")
         finally:
             session.execute("SET GLOBAL read_only = 0")
+
+
+def test_super_read_only_is_as_it_was_where_an_interrupted_copy_can_not_begin_anew(servers: dict[str, Running]) -> None:
+    new = servers["my97"]
+    emptied(new)
+    wanted = copying_of(servers["my56"], new)
+    left = Mark(new.address, wanted.under, "dump", ("shop",), super_read_only=True)
+    with new.sql() as session, session.unlogged():
+        mark.write(session, left)
+        session.execute("CREATE DATABASE precious")
+        session.execute("CREATE TABLE precious.t (id INT)")
+        session.execute("SET GLOBAL read_only = 1")
+        with pytest.raises(TargetError, match="precious"):
+            copying.copy(wanted, Told())
+        assert session.value("SELECT @@GLOBAL.super_read_only") == 1
+        session.execute("SET GLOBAL read_only = 0")
+        session.execute("DROP DATABASE precious")
 
 
 @pytest.mark.parametrize(

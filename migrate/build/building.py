@@ -17,6 +17,7 @@ from understudy.configfile import load
 from understudy.migrate.build import mydumping, scratch, telling
 from understudy.migrate.build.defaults import ProgramError
 from understudy.migrate.build.deps import Deps
+from understudy.migrate.build.ending import orderly
 from understudy.migrate.build.planning import open_plan
 from understudy.migrate.build.progress import Events, Lines, Progress, shown
 from understudy.migrate.build.rehearsing import rehearse, rehearse_undo
@@ -82,6 +83,7 @@ def _show(wanted: Wanted, settings: Settings, plan: Plan) -> None:
 def _execute(wanted: Wanted, settings: Settings, plan: Plan) -> None:
     command = " ".join(sys.argv[1:]) or "migrate build"
     with (
+        orderly(),
         Journal.open(place(settings.state), SystemClock(), command) as journal,
         shown(as_json=wanted.as_json) as progress,
     ):

@@ -96,6 +96,10 @@ class Wipe(_OnACopy):
         """What is dropped."""
         return [f"drop on {self.step.server} the schemas that were copied from {self.step.under}, and no other"]
 
+    def check(self) -> None:
+        """Nobody's hook may be at it still."""
+        hooking.require_ended(self.step.server)
+
     def do(self) -> None:
         """Drop it."""
         note_closed(self.world, self.step.server)

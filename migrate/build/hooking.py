@@ -6,6 +6,9 @@ line of JSON, the last on its standard output or in the file that UNDERSTUDY_COO
     {"file": "binlog.000042", "position": 1234, "gtid": ""}
 
 The coordinates are believed only if the source has such a binary log, as long as that.
+
+A build that is killed can't end its hook. So the hook, and what it starts, inherits what holds a folder of ours: while
+that is held, nobody else copies to the target, or drops what the hook has copied there.
 """
 
 from __future__ import annotations
@@ -13,9 +16,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -23,7 +26,7 @@ import msgspec
 from msgspec.structs import replace
 
 from understudy.errors import UnderstudyError
-from understudy.migrate.build import mark
+from understudy.migrate.build import mark, scratch
 from understudy.migrate.build.progress import Progress
 from understudy.migrate.faults import LostError, SilentError, UnreachableError
 from understudy.migrate.ports import Database
@@ -33,6 +36,8 @@ from understudy.migrate.words import Word
 if TYPE_CHECKING:
     from understudy.migrate.build.copying import Copying
 
+PREFIX, TARGET, PID = "understudy-hook-", "target", "pid"
+_TELLING = 'echo $$ > "$1" && exec /bin/sh -c "$2"'  # it says its number itself, before we could be killed
 FORMAT = 'it must say {"file": "binlog.000042", "position": 1234}, as the last line on standard output'
 
 
@@ -47,9 +52,11 @@ def hook(copying: Copying, keeper: Database, progress: Progress) -> Coordinates:
     mark.write(keeper, replace(begun, schemas=None))  # whatever it leaves when it is interrupted is the hook's
     command = copying.way.partition(":")[2].strip()
     progress.begins(f"running the hook for {copying.server}")
-    with tempfile.TemporaryDirectory(prefix="understudy-") as folder:
-        said = Path(folder, "coordinates")
-        out = _run(command, _environment(copying, said), copying.settings.hook_s, progress)
+    scratch.sweep(_place(), prefix=PREFIX)
+    with scratch.held(_place(), PREFIX) as (folder, holding):
+        said = folder / "coordinates"
+        (folder / TARGET).write_text(copying.server)
+        out = _run(command, _environment(copying, said), copying.settings.hook_s, progress, folder, holding)
         at = read(said.read_text(encoding="utf-8") if said.exists() else out)
     _require_plausible(copying, at)
     _require_back(copying)
@@ -68,6 +75,27 @@ def read(out: str) -> Coordinates:
     return at
 
 
+def require_ended(server: str) -> None:
+    """Raise HookError while a hook runs that copies to this server: a build that was killed has left it."""
+    for folder in scratch.in_use(_place(), PREFIX):
+        if _text(folder / TARGET) == server:
+            pid = _text(folder / PID) or "?"
+            raise HookError(
+                f"{server}: a hook that copies to it runs still, as process {pid}, or something that it started",
+                f"wait until it has ended, or end it: kill -- -{pid}; who is left tells: fuser {folder / scratch.LOCK}",
+            )
+
+
+def _place() -> Path:
+    return scratch.place("")  # whatever the settings are now, they may have been others then
+
+
+def _text(file: Path) -> str:
+    with suppress(OSError):
+        return file.read_text().strip()
+    return ""
+
+
 def _environment(copying: Copying, said: Path) -> dict[str, str]:
     named = {"SOURCE": copying.under, "TARGET": copying.server}
     own = {f"UNDERSTUDY_{name}": address for name, address in named.items()}
@@ -77,11 +105,14 @@ def _environment(copying: Copying, said: Path) -> dict[str, str]:
     return {**os.environ, **own, "UNDERSTUDY_COORDINATES": str(said)}
 
 
-def _run(command: str, environment: dict[str, str], limit_s: int, progress: Progress) -> str:
+def _run(
+    command: str, environment: dict[str, str], limit_s: int, progress: Progress, folder: Path, holding: int
+) -> str:
     """Its standard output; its standard error is told as it comes. With the time it ends, and all that it started."""
+    telling = ["/bin/sh", "-c", _TELLING, "sh", str(folder / PID), command]
     running = subprocess.Popen(
-        ["/bin/sh", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=environment, text=True, errors="replace", start_new_session=True,
+        telling, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=environment, text=True, errors="replace", start_new_session=True, pass_fds=[holding],
     )  # fmt: skip
     out: list[str] = []
     last: list[str] = []

@@ -14,12 +14,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from understudy.migrate.build.copying import RoomError
 from understudy.migrate.build.defaults import ProgramError
 from understudy.migrate.describe import sized
 
 PREFIX = "understudy-copy-"
-_LOCK = "held"
+LOCK = "held"
 
 
 def place(setting: str) -> Path:
@@ -34,6 +33,8 @@ def place(setting: str) -> Path:
 
 def require_room(where: Path, need_bytes: int) -> None:
     """Raise RoomError where so much does not fit."""
+    from understudy.migrate.build.copying import RoomError  # which stands above us
+
     free_bytes = shutil.disk_usage(where).free
     if free_bytes < need_bytes:
         raise RoomError(
@@ -50,21 +51,21 @@ def folder(where: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def held(where: Path) -> Iterator[tuple[Path, int]]:
+def held(where: Path, prefix: str = PREFIX) -> Iterator[tuple[Path, int]]:
     """The same, and the descriptor that holds it: it is held on by a child that inherits it, should we be killed."""
-    made = Path(tempfile.mkdtemp(prefix=PREFIX, dir=where))  # mode 0700
+    made = Path(tempfile.mkdtemp(prefix=prefix, dir=where))  # mode 0700
     try:
-        with (made / _LOCK).open("w") as lock:
+        with (made / LOCK).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield made, lock.fileno()
     finally:
         shutil.rmtree(made, ignore_errors=True)
 
 
-def sweep(where: Path, before: Callable[[Path], None] = lambda _: None) -> list[Path]:
+def sweep(where: Path, before: Callable[[Path], None] = lambda _: None, prefix: str = PREFIX) -> list[Path]:
     """Remove the folders of ours that nobody holds any more: which. `before` sees each before it goes."""
     swept = []
-    for found in _of_ours(where):
+    for found in _of_ours(where, prefix):
         with suppress(OSError), _taken(found):
             before(found)
             shutil.rmtree(found)
@@ -74,14 +75,14 @@ def sweep(where: Path, before: Callable[[Path], None] = lambda _: None) -> list[
 
 def forget(where: Path, name: str) -> None:
     """Remove the files of this name from the folders of ours that nobody holds any more."""
-    for found in _of_ours(where):
+    for found in _of_ours(where, PREFIX):
         with suppress(OSError), _taken(found):
             (found / name).unlink()
 
 
-def in_use(where: Path) -> Iterator[Path]:
+def in_use(where: Path, prefix: str = PREFIX) -> Iterator[Path]:
     """The folders of ours that somebody holds."""
-    for found in _of_ours(where):
+    for found in _of_ours(where, prefix):
         try:
             with _taken(found):
                 pass
@@ -91,8 +92,8 @@ def in_use(where: Path) -> Iterator[Path]:
             continue
 
 
-def _of_ours(where: Path) -> Iterator[Path]:
-    for found in sorted(where.glob(f"{PREFIX}*")):
+def _of_ours(where: Path, prefix: str) -> Iterator[Path]:
+    for found in sorted(where.glob(f"{prefix}*")):
         with suppress(OSError):
             if not found.is_symlink() and found.stat().st_uid == os.geteuid():
                 yield found
@@ -101,6 +102,6 @@ def _of_ours(where: Path) -> Iterator[Path]:
 @contextmanager
 def _taken(found: Path) -> Iterator[None]:
     """Hold it ourselves. Raises BlockingIOError where somebody does, OSError where it is only just being made."""
-    with (found / _LOCK).open("r+") as lock:
+    with (found / LOCK).open("r+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from understudy.errors import UnderstudyError
-from understudy.migrate.build import definitions, mark
+from understudy.migrate.build import definitions, hooking, mark
 from understudy.migrate.build.inventory import user_schemas
 from understudy.migrate.build.mark import Mark
 from understudy.migrate.ports import Database, Servers
@@ -24,7 +24,8 @@ class TargetError(UnderstudyError):
 def kept(servers: Servers, server: str) -> Iterator[Database]:
     """A session with the target that nobody else's copy can have at the same time; what it writes is not logged.
 
-    Raises TargetError where another copier holds it: that may be a killed one's last statement, for a while.
+    Raises TargetError where another copier holds it: that may be a killed one's last statement, for a while; and
+    HookError where it is a killed one's hook.
     """
     with servers.open(server) as session:
         session.execute("SET SESSION wait_timeout = 2000000")
@@ -34,6 +35,7 @@ def kept(servers: Servers, server: str) -> Iterator[Database]:
                     f"{server}: another copy to it is going on",
                     "wait until it ends; one that was killed ends with the statement that it had sent",
                 )
+        hooking.require_ended(server)
         session.execute(session.dialect.sql(Word.UNLOGGED))
         yield session
 

@@ -74,6 +74,16 @@ class Operator:
         done = subprocess.run(command, capture_output=True, text=True, timeout=120)
         assert done.returncode == -signal.SIGKILL, done
 
+    @contextlib.contextmanager
+    def building(self) -> Iterator[subprocess.Popen[str]]:
+        """`understudy migrate build --execute`, while it runs."""
+        command = [COMMAND, "migrate", "build", "--execute", "-c", str(self.file)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
+            try:
+                yield running
+            finally:
+                running.kill()
+
     def json(self, *arguments: str) -> Any:
         """Run it with --json: what it prints, read."""
         told = self.ask(*arguments, "--json")

@@ -351,6 +351,46 @@ def test_a_hook_is_told_what_to_copy_and_believed_only_where_the_source_agrees(
     emptied(new)
 
 
+def test_a_hook_that_outlives_its_killed_build_is_joined_by_no_other_and_one_that_is_told_to_end_takes_it_along(
+    servers: dict[str, Running], tmp_path: Path
+) -> None:
+    old, new = servers["ma105"], servers["ma118"]
+    emptied(new)
+    at, begun, script = old.coordinates(), tmp_path / "begun", tmp_path / "hook.sh"
+    script.write_text(
+        f"echo $$ >> {begun}\nuntil [ -e {tmp_path}/go ]; do sleep 0.1; done\n"
+        f'echo \'{{"file": "{at.file}", "position": {at.position}}}\'\n'
+    )
+
+    def hooks() -> list[int]:
+        return [int(line) for line in begun.read_text().split()] if begun.exists() else []
+
+    planned = operator(tmp_path, old, new, f"hook: sh {script}")
+    steps = json.loads(done(planned, "plan", "--json"))["plan"]["steps"]
+    copy = next(step["number"] for step in steps if step["kind"] == "copy")
+    with planned.building() as process:
+        wait_until(lambda: len(hooks()) == 1, 30, "the hook runs")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 128 + signal.SIGTERM
+        wait_until(lambda: not Path(f"/proc/{hooks()[0]}").exists(), 10, "its hook has ended too")
+    assert '"failed"' in done(planned, "journal", "--json")
+    with planned.building() as process:
+        wait_until(lambda: len(hooks()) == 2, 30, "the hook runs")
+        process.kill()
+    left = hooks()[1]
+    for arguments in (["build", "--execute"], ["build", "--undo", "--execute"]):
+        refused = planned.ask(*arguments)
+        assert refused.code == 1
+        assert f"a hook that copies to it runs still, as process {os.getpgid(left)}" in refused.err
+    assert len(hooks()) == 2
+    (tmp_path / "go").touch()
+    wait_until(lambda: not Path(f"/proc/{left}").exists(), 20, "the hook has ended")
+    done(planned, "build", "--execute", "--until", str(copy))
+    assert len(hooks()) == 3
+    assert copying.copied(copying_of(old, new, "hook")) == Coordinates(at.file, at.position)
+    done(planned, "build", "--undo", "--execute")
+
+
 def test_what_a_hook_has_copied_is_upgraded_and_followed_by_the_command(
     servers: dict[str, Running], tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from understudy.migrate import rows
+from understudy.migrate import answering, rows
 from understudy.migrate.faults import LoginError, PrivilegeError, ServerError
 from understudy.migrate.ports import Database, Servers
 from understudy.migrate.verify.moments import StalledError
@@ -82,6 +82,7 @@ class Guard:
     def _lag_s(self, address: str) -> float | None:
         try:
             session = self._session(address)
+            answering.require(session, Word.REPLICA_STATUS)  # or each look would leave a session with a full disk
             channels = rows.channels(session.rows(session.dialect.sql(Word.REPLICA_STATUS)))
         except (LoginError, PrivilegeError) as error:
             self._refused = error

@@ -162,7 +162,7 @@ def room(copying: Copying) -> Room:
 def room_for(copying: Copying, need_bytes: int) -> Room:
     """How much there is on the target for a copy that needs so much. Raises UnderstudyError."""
     with copying.servers.open(copying.server) as session:
-        return Room(need_bytes, target.innodb_free_bytes(session))
+        return Room(need_bytes, target.free_bytes(session))
 
 
 def data_bytes(session: Database, patience_s: float = 600.0) -> int:

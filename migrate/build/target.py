@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from understudy.errors import UnderstudyError
+from understudy.migrate import disks
 from understudy.migrate.build import definitions, hooking, mark
 from understudy.migrate.build.inventory import user_schemas
 from understudy.migrate.build.mark import Mark
 from understudy.migrate.ports import Database, Servers
-from understudy.migrate.rows import number, text
+from understudy.migrate.rows import number
 from understudy.migrate.sqltext import identifier
 from understudy.migrate.versions import Version
 from understudy.migrate.words import Word
@@ -111,16 +112,7 @@ def same_flavour(old: Version, new: Version, server: str) -> None:
         )
 
 
-def innodb_free_bytes(session: Database) -> int | None:
-    """How much disk the target has free where its data is, where SQL can tell: MariaDB with the plugin DISKS alone."""
-    if not session.version.is_mariadb(10, 1, 32):
-        return None
-    if not session.rows(
-        "SELECT 1 FROM information_schema.tables WHERE table_name = 'DISKS' AND table_schema = 'information_schema'"
-    ):
-        return None
-    folder = text(session.value("SELECT @@datadir"))
-    disks = session.rows("SELECT path AS path, available AS free FROM information_schema.disks")
-    fitting = [row for row in disks if folder.startswith(text(row["path"]))]
-    nearest = max(fitting, key=lambda row: len(text(row["path"])), default=None)
-    return None if nearest is None else number(nearest["free"]) * 1024
+def free_bytes(session: Database) -> int | None:
+    """How much disk the target has free where its data is; None where SQL can't tell."""
+    found = disks.of_data(session) if disks.has_plugin(session) else None
+    return found.free_bytes if found else None

@@ -10,6 +10,7 @@ from understudy.migrate.checks.accounts import Account
 from understudy.migrate.checks.activity import Activity
 from understudy.migrate.checks.left import Evidence
 from understudy.migrate.checks.schema import Schema
+from understudy.migrate.disks import Disk
 from understudy.migrate.limits import NONE, Limits
 from understudy.migrate.topology import Tree
 from understudy.migrate.versions import Version
@@ -28,14 +29,6 @@ class Logged(Struct, frozen=True):
     database: str = ""
     tables: tuple[tuple[str, str], ...] = ()
     times: int = 1
-
-
-class Disk(Struct, frozen=True):
-    """The disk that holds a server's data."""
-
-    path: str
-    total_bytes: int
-    free_bytes: int
 
 
 class Side(Struct, frozen=True):

@@ -12,14 +12,14 @@ from contextlib import suppress
 
 from msgspec.structs import replace
 
-from understudy.migrate import rows
+from understudy.migrate import disks, rows
 from understudy.migrate.checks.asking import asked
 from understudy.migrate.checks.case import Case, Logged, Side, Wishes
 from understudy.migrate.checks.collect_activity import activity
 from understudy.migrate.checks.collect_binlog import sample
 from understudy.migrate.checks.collect_schema import schema
 from understudy.migrate.checks.granttables import GrantTables, accounts
-from understudy.migrate.checks.measure import disk, heartbeat
+from understudy.migrate.checks.measure import heartbeat
 from understudy.migrate.checks.rights import gaps
 from understudy.migrate.clock import ahead
 from understudy.migrate.faults import PrivilegeError, ServerError
@@ -106,7 +106,7 @@ def look(database: Database, clock_: Clock, wishes: Wishes, *, is_deep: bool = F
     newest, age_s = heartbeat(database, wishes.heartbeat_table, missing)
     side = replace(side, heartbeat=newest, heartbeat_age_s=age_s)
     if is_deep:
-        side = replace(side, disk=disk(database, side.variable("datadir")) if "disks" in plugins else None)
+        side = replace(side, disk=disks.of_data(database) if "disks" in plugins else None)
         side = _deep(database, clock_, side, missing, with_tables)
     return replace(side, missing=tuple(missing))
 

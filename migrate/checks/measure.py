@@ -1,10 +1,9 @@
-"""What is measured rather than read: the age of a server's newest heartbeat, its disk."""
+"""What is measured rather than read: the age of a server's newest heartbeat."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from understudy.migrate.checks.case import Disk
 from understudy.migrate.faults import PrivilegeError, StatementError
 from understudy.migrate.ports import Database
 from understudy.migrate.rows import text
@@ -40,16 +39,6 @@ def heartbeat(database: Database, table: str, missing: list[str]) -> tuple[float
         missing.append(f"its heartbeat: {table}.ts holds no time")
         return None, None
     return newest, min((_seconds(row["here"]) - newest, _seconds(row["utc"]) - newest), key=abs)
-
-
-def disk(database: Database, datadir: str) -> Disk | None:
-    """The disk beneath the data directory, as MariaDB's plugin disks tells it: to accounts with FILE alone."""
-    mounts = database.rows("SELECT Path, Total, Available FROM information_schema.DISKS")
-    beneath = [row for row in mounts if datadir.startswith(f"{text(row['Path']).rstrip('/')}/")]
-    if not beneath:
-        return None
-    nearest = max(beneath, key=lambda row: len(text(row["Path"])))
-    return Disk(text(nearest["Path"]), int(nearest["Total"]) * 1024, int(nearest["Available"]) * 1024)
 
 
 def _seconds(moment: object) -> float:

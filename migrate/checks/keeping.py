@@ -25,14 +25,15 @@ def _retention(case: Case) -> Iterator[Found]:
         kept_s = retention_s(side)
         if kept_s is None or kept_s >= wanted_s:
             continue
+        mend: tuple[str, ...] = (f"SET GLOBAL expire_logs_days = {-(-wanted_s // DAY_S)};",)
         if "binlog_expire_logs_seconds" in side.variables:
-            mend = f"SET GLOBAL binlog_expire_logs_seconds = {wanted_s};"
-        else:
-            mend = f"SET GLOBAL expire_logs_days = {-(-wanted_s // DAY_S)};"
+            mend = (f"SET GLOBAL binlog_expire_logs_seconds = {wanted_s};",)
+            if side.version.is_mysql() and side.number("expire_logs_days"):  # 8.0 takes either beside 0 alone
+                mend = ("SET GLOBAL expire_logs_days = 0;", *mend)
         found = (
             f"binary logs are kept for {kept_s / HOUR_S:.0f} h; going back shall be possible for {wanted_s // HOUR_S} h"
         )
-        yield Found(side.address, found, "binlog_expire_logs_seconds", (mend,))
+        yield Found(side.address, found, "binlog_expire_logs_seconds", mend)
 
 
 def _bounded(case: Case) -> Iterator[Found]:

@@ -114,9 +114,9 @@ def test_the_way_back_is_promised_from_8_4_to_8_0_alone(old: str, target: str, e
             "SET GLOBAL binlog_expire_logs_seconds = 129600;",
         ),
         (
-            {"expire_logs_days": "0.041667", "binlog_expire_logs_seconds": "3600"},
-            1,
-            "SET GLOBAL binlog_expire_logs_seconds",
+            {"expire_logs_days": "1", "binlog_expire_logs_seconds": "0"},
+            24,
+            "SET GLOBAL expire_logs_days = 0; SET GLOBAL binlog_expire_logs_seconds = 129600;",
         ),
         ({"binlog_expire_logs_seconds": "0"}, None, ""),
         ({"binlog_expire_logs_seconds": "60", "binlog_expire_logs_auto_purge": "OFF"}, None, ""),
@@ -128,7 +128,14 @@ def test_logs_are_kept_for_as_long_as_going_back_shall_be_possible(
     made = case(side(OLD, "8.0.36", variables), None, "8.4.0", wishes=Wishes(rollback_hours=36))
     told = found(made, "binlog-retention-short")
     assert [f"kept for {hours} h" in one.found for one in told] == [True] * (hours is not None)
-    assert all(one.mend[0].startswith(mend) for one in told)
+    assert [" ".join(one.mend) for one in told] == [mend] * (hours is not None)
+
+
+def test_mariadb_shows_seconds_as_days_too_and_takes_them_at_once() -> None:
+    kept = {"expire_logs_days": "0.041667", "binlog_expire_logs_seconds": "3600"}
+    made = case(side(OLD, "10.11.6-MariaDB", kept), None, "11.8.6-MariaDB", wishes=Wishes(rollback_hours=36))
+    (told,) = found(made, "binlog-retention-short")
+    assert told.mend == ("SET GLOBAL binlog_expire_logs_seconds = 129600;",)
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def _tell_rest(progress: Progress, plan: Plan, found: Mapping[str, Progressed], 
 
 def _forget_logins(settings: Settings) -> None:
     """No password outlives a build that was killed for longer than to the next one."""
-    with suppress(ProgramError):  # who needs no such folder need not have one
+    with suppress(ProgramError, OSError):  # who needs no such folder need not have one
         mydumping.forget_logins(scratch.place(settings.migrate.build.scratch))
 
 

@@ -18,6 +18,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -27,6 +28,7 @@ from msgspec.structs import replace
 
 from understudy.errors import UnderstudyError
 from understudy.migrate.build import mark, scratch
+from understudy.migrate.build.defaults import ProgramError
 from understudy.migrate.build.progress import Progress
 from understudy.migrate.faults import LostError, SilentError, UnreachableError
 from understudy.migrate.ports import Database
@@ -77,13 +79,18 @@ def read(out: str) -> Coordinates:
 
 def require_ended(server: str) -> None:
     """Raise HookError while a hook runs that copies to this server: a build that was killed has left it."""
-    for folder in scratch.in_use(_place(), PREFIX):
+    for folder in _in_use():
         if _text(folder / TARGET) == server:
             pid = _text(folder / PID) or "?"
             raise HookError(
                 f"{server}: a hook that copies to it runs still, as process {pid}, or something that it started",
                 f"wait until it has ended, or end it: kill -- -{pid}; who is left tells: fuser {folder / scratch.LOCK}",
             )
+
+
+def _in_use() -> Iterator[Path]:
+    with suppress(ProgramError, OSError):  # where no folder can be made, no hook was begun
+        yield from scratch.in_use(_place(), PREFIX)
 
 
 def _place() -> Path:

@@ -65,7 +65,7 @@ class Tables:
         """Every table and sequence of a slice with its parts."""
         base = list(self._ask(questions.TABLES, part))  # the question that opens them comes first (`slices`)
         checks = self._checks(part)
-        parts = self._columns(part, json=self._json(checks))
+        parts = self._columns(part, checks)
         for found in (self._indexes(part), self._foreign_keys(part), checks):
             for key, more in found.items():
                 parts[key].update(more)
@@ -100,13 +100,13 @@ class Tables:
         )
         return Thing(Kind.TABLE, path(schema, name), "sequence", facts)
 
-    def _columns(self, part: Slice, json: set[tuple[str, str, str]]) -> Parts:
+    def _columns(self, part: Slice, checks: Parts) -> Parts:
         found: Parts = defaultdict(dict)
         order: dict[Key, list[tuple[int, str]]] = defaultdict(list)
         for schema, table, place, name, *rest in self._ask(questions.columns(self._session.version), part):
             key, row = (schema, table), _Column(*rest)
             order[key].append((int(place), name))
-            kind = row, (schema, table, name) in json
+            kind = row, self._is_json(name, row, checks.get(key, {}))
             if kind not in self._kinds:
                 self._kinds[kind] = self._column(*kind)
             found[key]["column", name] = self._kinds[kind]
@@ -115,8 +115,13 @@ class Tables:
         self.columns_of |= {key: tuple(name for _, name in sorted(names)) for key, names in order.items()}
         return found
 
+    def _is_json(self, name: str, row: _Column, checks: dict[Part, Facts]) -> bool:
+        """Whether it is MariaDB's type JSON: text with a CHECK, which goes with the type and is none of the table's."""
+        if not self._maria or row.data_type != "longtext" or spelling.charset(row.collation) not in JSON_TEXT:
+            return False
+        return checks.pop(("check", canonical(f"json_valid({identifier(name)})")), None) is not None
+
     def _column(self, row: _Column, is_json: bool) -> Facts:
-        is_json = is_json and row.data_type == "longtext" and spelling.charset(row.collation) in JSON_TEXT
         generated = self._read(row.expression)
         return self._shared.facts(
             type="json" if is_json else spelling.column_type(row.type),
@@ -174,17 +179,6 @@ class Tables:
             for schema, table, _, clause, enforced in self._ask(question, part, "CONSTRAINT_SCHEMA"):
                 condition = self._read(clause)
                 found[schema, table]["check", condition] = self._shared.facts(enforced="no" if enforced == "NO" else "")
-        return found
-
-    def _json(self, checks: Parts) -> set[tuple[str, str, str]]:
-        """MariaDB's columns of type JSON are text with a CHECK, which goes with the type."""
-        if not self._maria:
-            return set()
-        found = set()
-        for (schema, table), parts in checks.items():
-            for part in [part for part in parts if part[1].startswith("json_valid(")]:
-                found.add((schema, table, part[1][len("json_valid(") : -1].strip("`")))
-                del parts[part]
         return found
 
     def _partitions(self, part: Slice, parts: Parts) -> dict[Key, str]:

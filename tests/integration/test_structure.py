@@ -106,11 +106,11 @@ NEWER = (  # what MariaDB 10.5 and MySQL 9.7 know, and 5.6 doesn't
     "CREATE DATABASE newer CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci",
     "USE newer",
     """CREATE TABLE t (
-        a INT NOT NULL PRIMARY KEY, b VARCHAR(20), j JSON, u VARCHAR(40) DEFAULT (UUID()), e INT DEFAULT (1+2*3),
+        a INT NOT NULL PRIMARY KEY, b VARCHAR(20), j JSON, `j 2` JSON, w VARCHAR(99), u VARCHAR(40) DEFAULT (UUID()), e INT DEFAULT (1+2*3),
         text VARCHAR(20) DEFAULT 'uuid()', hidden INT INVISIBLE, n INT CHECK (n > 3),
         v VARCHAR(50) GENERATED ALWAYS AS (CONCAT(b, ' it''s ', '\\n', a)) VIRTUAL,
         s INT GENERATED ALWAYS AS ((a + 1) * 2 - IF(a > 0, 1, 0)) STORED COMMENT 'x',
-        CONSTRAINT pos CHECK (a > 0 AND b <> 'x'), CHECK (a < 100 OR b IN ('p','q'))
+        CONSTRAINT document CHECK (json_valid(w)), CONSTRAINT pos CHECK (a > 0 AND b <> 'x'), CHECK (a < 100 OR b IN ('p','q'))
     ) ENGINE=InnoDB""",
     "CREATE TRIGGER t1 BEFORE INSERT ON t FOR EACH ROW SET @a = 1",
     "CREATE TRIGGER t2 BEFORE INSERT ON t FOR EACH ROW SET @a = 2",
@@ -332,6 +332,7 @@ def changed(server: Running, *statements: str) -> list[str]:
          "column s: expression is ((a + (1 * 2)) - if((a > 0), 1, 0)), was (((a + 1) * 2) - if((a > 0), 1, 0))"),
         ("ALTER TABLE t MODIFY hidden INT", "column hidden: visibility is not there, was invisible"),
         ("ALTER TABLE t DROP CONSTRAINT pos", "the check ((a > 0) and (b <> 'x')) is missing on the new side"),
+        ("ALTER TABLE t DROP CONSTRAINT document", "the check json_valid(w) is missing on the new side"),
         ("ALTER TABLE t ADD CHECK (e < 5)", "the check (e < 5) is on the new side alone"),
         ("ALTER TABLE t MODIFY e INT DEFAULT (1+2+3)", "column e: default is ((1 + 2) + 3), was (1 + (2 * 3))"),
         ("DROP TRIGGER t1;; CREATE TRIGGER t1 BEFORE INSERT ON t FOR EACH ROW FOLLOWS t2 SET @a = 1",

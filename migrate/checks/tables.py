@@ -149,7 +149,8 @@ def _compressed(case: Case) -> Iterator[Found]:
 
 
 def _dictionary(case: Case) -> Iterator[Found]:
-    if not case.target.is_mysql(8) or case.old.version.is_mysql(8):
+    """MariaDB's `index_stats` and `table_stats` are its own, and it is never upgraded in place to MySQL."""
+    if not case.target.is_mysql(8) or case.old.version.is_mysql(8) or case.old.version.is_mariadb():
         return
     for name in sorted(case.old.schema.own_tables):
         if name.lower() in DICTIONARY:

@@ -140,6 +140,10 @@ FAULTY_9_7 = (
     "CREATE PROCEDURE arrows() SELECT j->'$.a', REGEXP_LIKE('a', 'b'), ANY_VALUE(id) FROM documents",
     "CREATE TABLE placed (id INT PRIMARY KEY, g POINT NOT NULL SRID 0, SPATIAL KEY (g), seen INT"
     " INVISIBLE, s INT AS (id) STORED)",
+    # within a default, a condition and an index a literal stands before the function, and its quotes are escaped
+    r"CREATE TABLE quoted (a VARCHAR(9) PRIMARY KEY, d VARCHAR(9) DEFAULT (CONCAT('it\'s', IS_UUID('a'))),"
+    " g VARCHAR(9) AS (CONCAT('x', IS_UUID(a))) STORED, CONSTRAINT long_enough CHECK (a <> 'x' OR IS_UUID(a)),"
+    " KEY matching ((CONCAT('x', IS_UUID(a)))))",
 )
 FAULTY_11_8 = (
     "CREATE DATABASE faulty CHARACTER SET latin1",
@@ -169,7 +173,7 @@ PLANTED: dict[str, tuple[Plant, ...]] = {
     "table-unreadable": plant(OLD, NEW, "faulty.merged"),
     "table-option-missing": plant(OLD, NEW, "faulty.fixed") + plant("mariadb-10.5", NEW, "faulty.squeezed"),
     "row-format-compressed": plant("mariadb-10.5", "11.8.6-MariaDB", "faulty.packed"),
-    "dictionary-clash": plant(OLD, "8.0.36", "mysql.tables"),
+    "dictionary-clash": plant(OLD, "8.0.36", "mysql.tables") + plant("mariadb-10.5", NEW),
     "schema-clash": plant(OLD, "5.7.44", "sys"),
     # keys
     "foreign-key-name-too-long": plant(OLD, NEW, f"faulty.{LONG}"),
@@ -204,7 +208,15 @@ PLANTED: dict[str, tuple[Plant, ...]] = {
     # stored statements
     "function-removed": plant(OLD, NEW, "faulty.calls")
     + plant("mariadb-10.5", NEW, "faulty.hashed.h", "faulty.hashed.d", "faulty.hashed.n")
-    + plant("mysql-9.7", "11.8.6-MariaDB", "faulty.arrows")
+    + plant(
+        "mysql-9.7",
+        "11.8.6-MariaDB",
+        "faulty.arrows",
+        "faulty.quoted.d",
+        "faulty.quoted.g",
+        "faulty.quoted.long_enough",
+        "faulty.quoted.matching",
+    )
     + plant("mariadb-11.8", NEW, "faulty.later"),
     "syntax-removed": plant(OLD, NEW, "faulty.speaks")
     + plant("mariadb-10.5", NEW, "faulty.returns")

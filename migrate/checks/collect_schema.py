@@ -183,7 +183,9 @@ class _Reader:
             tuple(self._once(row[1]) for row in rows),
             tuple(None if row[2] is None else int(row[2]) for row in rows),
             any(row[4] == "YES" for row in rows),
-            tuple(row[6] for row in rows if row[6]),
+            tuple(row[8] for row in rows if row[8]),
+            tuple(row[6] == "D" for row in rows),
+            rows[0][7] == "YES",
         )
 
     def _foreign_keys(self, part: Slice) -> dict[Key, list[ForeignKey]]:

@@ -62,13 +62,23 @@ def _has_unique(parent: Table, key: ForeignKey) -> bool:
 
 def _duplicates(case: Case) -> Iterator[Found]:
     for table in case.old.schema.tables:
-        seen: dict[object, Index] = {}
-        for index in sorted(table.indexes, key=lambda one: (one.name != "PRIMARY", not one.unique)):
-            what = (index.type, index.columns, index.prefixes, index.expressions)
-            other = seen.setdefault(what, index)
-            if other is not index:
-                mend = (f"ALTER TABLE {identifier(table.schema, table.name)} DROP INDEX {identifier(index.name)};",)
-                yield Found(case.old.address, f"it is the same as {other.name}", f"{table.path}.{index.name}", mend)
+        kept: list[Index] = []
+        for index in sorted(table.indexes, key=lambda one: (one.name != "PRIMARY", not one.unique, not one.visible)):
+            other = next((one for one in kept if _replaces(one, index)), None)
+            if other is None:
+                kept.append(index)
+                continue
+            mend = (f"ALTER TABLE {identifier(table.schema, table.name)} DROP INDEX {identifier(index.name)};",)
+            yield Found(case.old.address, f"it is the same as {other.name}", f"{table.path}.{index.name}", mend)
+
+
+def _replaces(one: Index, other: Index) -> bool:
+    """Whether one does all that the other does: nothing uses an invisible one, which may still have to be unique."""
+    return (one.unique or not other.unique) and (one.visible or not other.visible) and _key(one) == _key(other)
+
+
+def _key(index: Index) -> tuple[object, ...]:
+    return index.type, index.columns, index.prefixes, index.expressions, index.descending
 
 
 def _functional(case: Case) -> Iterator[Found]:

@@ -44,7 +44,10 @@ class Column(Struct, frozen=True, gc=False):
 
 
 class Index(Struct, frozen=True):
-    """An index. `prefixes` has a length in characters, or None, for each of `columns`; an expression has no name."""
+    """An index. `prefixes` has a length in characters, or None, for each of `columns`; an expression has no name.
+
+    `descending` says it of each column. One that isn't `visible` (MariaDB: that is ignored) no statement uses.
+    """
 
     name: str
     unique: bool
@@ -53,6 +56,8 @@ class Index(Struct, frozen=True):
     prefixes: tuple[int | None, ...]
     nullable: bool = False
     expressions: tuple[str, ...] = ()
+    descending: tuple[bool, ...] = ()
+    visible: bool = True
 
 
 class ForeignKey(Struct, frozen=True):

@@ -11,7 +11,7 @@ _COLUMNS = (
 )
 _INDEXES = (  # for INDEX_TYPE MySQL before 8.0 and MariaDB open every table: slices.py
     "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART, INDEX_TYPE, NULLABLE,"
-    " SEQ_IN_INDEX,"
+    " SEQ_IN_INDEX, COLLATION,"
     f" {{}} FROM information_schema.STATISTICS WHERE TABLE_SCHEMA {_ALIEN}"
 )
 _DATABASES = f"SELECT SCHEMA_NAME, DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME {_ALIEN}"
@@ -57,9 +57,11 @@ TABLE: tuple[Row, ...] = (
     Row(Word.COLUMNS, MY, (5, 7, 6), _COLUMNS.format("GENERATION_EXPRESSION"), "SELECT"),
     Row(Word.COLUMNS, MARIA, (10, 0), _COLUMNS.format("NULL"), "SELECT"),
     Row(Word.COLUMNS, MARIA, (10, 2, 5), _COLUMNS.format("GENERATION_EXPRESSION"), "SELECT"),
-    Row(Word.INDEXES, MY, (5, 5), _INDEXES.format("NULL"), "SELECT"),
-    Row(Word.INDEXES, MY, (8, 0, 13), _INDEXES.format("EXPRESSION"), "SELECT"),
-    Row(Word.INDEXES, MARIA, (10, 0), _INDEXES.format("NULL"), "SELECT"),
+    Row(Word.INDEXES, MY, (5, 5), _INDEXES.format("'YES', NULL"), "SELECT"),
+    Row(Word.INDEXES, MY, (8, 0), _INDEXES.format("IS_VISIBLE, NULL"), "SELECT"),
+    Row(Word.INDEXES, MY, (8, 0, 13), _INDEXES.format("IS_VISIBLE, EXPRESSION"), "SELECT"),
+    Row(Word.INDEXES, MARIA, (10, 0), _INDEXES.format("'YES', NULL"), "SELECT"),
+    Row(Word.INDEXES, MARIA, (10, 6), _INDEXES.format("IF(IGNORED = 'YES', 'NO', 'YES'), NULL"), "SELECT"),
     *both(Word.FOREIGN_KEYS, _FOREIGN_KEYS, "SELECT"),
     Row(
         Word.CHECKS,

@@ -133,6 +133,7 @@ FAULTY_9_7 = (
     "CREATE DATABASE faulty CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci",
     "USE faulty",
     "CREATE TABLE counted (a INT PRIMARY KEY, KEY plus ((a + 1)))",
+    "CREATE TABLE hidden (id INT PRIMARY KEY, x INT, KEY a (x) INVISIBLE, KEY b (x), KEY c (x DESC))",
     "CREATE TABLE documents (id INT PRIMARY KEY, j JSON, n VARCHAR(9) AS (j->>'$.n') STORED)",
     "CREATE TABLE japanese (id INT PRIMARY KEY, t VARCHAR(9) COLLATE utf8mb4_ja_0900_as_cs)",
     "CREATE TABLE vectors (id INT PRIMARY KEY, v VECTOR(3))",
@@ -148,6 +149,7 @@ FAULTY_9_7 = (
 FAULTY_11_8 = (
     "CREATE DATABASE faulty CHARACTER SET latin1",
     "USE faulty",
+    "CREATE TABLE hidden (id INT PRIMARY KEY, x INT, KEY a (x) IGNORED, KEY b (x), KEY c (x DESC))",
     "CREATE TABLE ids (id UUID PRIMARY KEY, four INET4, v VECTOR(3) NOT NULL)",
     "CREATE TABLE modern (id INT PRIMARY KEY, t VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_as_ci)",
     "CREATE VIEW plain AS SELECT id FROM modern",
@@ -178,8 +180,10 @@ PLANTED: dict[str, tuple[Plant, ...]] = {
     # keys
     "foreign-key-name-too-long": plant(OLD, NEW, f"faulty.{LONG}"),
     "foreign-key-to-non-unique": plant(OLD, NEW, "faulty.child"),
-    "duplicate-index": plant(OLD, NEW, "faulty.twice.two"),
-    "functional-index": plant("mysql-9.7", "11.8.6-MariaDB", "faulty.counted.plus"),
+    "duplicate-index": plant(OLD, NEW, "faulty.twice.two")
+    + plant("mysql-9.7", NEW, "faulty.hidden.a")
+    + plant("mariadb-11.8", NEW, "faulty.hidden.a"),
+    "functional-index": plant("mysql-9.7", "11.8.6-MariaDB", "faulty.counted.plus", "faulty.quoted.matching"),
     "spatial-index-without-srid": plant(OLD, NEW, "faulty.geo.around"),
     # columns
     "year-two-digits": plant("mariadb-10.5", NEW, "faulty.years.y"),

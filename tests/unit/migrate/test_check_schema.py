@@ -41,3 +41,28 @@ def test_only_a_mysql_upgraded_to_8_has_tables_where_the_data_dictionary_comes(
 ) -> None:
     told = found("dictionary-clash", old, target, own_tables=frozenset({own}))
     assert [one.where for one in told] == clashes
+
+
+def index(name: str, *, descending: bool = False, **more: Any) -> Index:
+    return Index(name, more.pop("unique", False), "BTREE", ("x",), (None,), descending=(descending,), **more)
+
+
+@pytest.mark.parametrize(
+    ("indexes", "dropped"),
+    [
+        ((index("a"), index("b")), ["b"]),
+        ((index("a"), index("b", unique=True)), ["a"]),
+        ((index("a"), index("b", descending=True)), []),
+        ((index("a", visible=False), index("b")), ["a"]),
+        ((index("a", visible=False), index("b", visible=False)), ["b"]),
+        ((index("a", visible=False, unique=True), index("b")), []),  # a is needed for its rule, b for its speed
+        ((index("a", visible=False, unique=True), index("b"), index("c")), ["c"]),
+        ((index("a", visible=False, unique=True), index("b", unique=True)), ["a"]),
+        ((index("PRIMARY", unique=True), index("a", unique=True), index("b", visible=False)), ["a", "b"]),
+    ],
+)
+def test_an_index_is_dropped_only_where_another_does_all_that_it_does(
+    indexes: tuple[Index, ...], dropped: list[str]
+) -> None:
+    told = found("duplicate-index", "8.0.36", "9.7.4", table(indexes=indexes))
+    assert [one.mend for one in told] == [(f"ALTER TABLE `shop`.`t` DROP INDEX `{name}`;",) for name in dropped]

@@ -12,13 +12,17 @@ from understudy.migrate.build.ending import Terminated, orderly
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_what_is_amid_something_is_interrupted_once_and_may_clean_up(number: signal.Signals, code: int) -> None:
     cleaned = []
-    with pytest.raises(Terminated) as ended, orderly():
+
+    def build() -> None:
         try:
             signal.raise_signal(number)
         finally:
             signal.raise_signal(signal.SIGTERM)
             signal.raise_signal(signal.SIGHUP)
             cleaned.append(True)
+
+    with pytest.raises(Terminated) as ended, orderly():
+        build()
     assert (ended.value.code, cleaned) == (code, [True])
     assert signal.getsignal(number) is signal.SIG_DFL
 

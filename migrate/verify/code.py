@@ -25,6 +25,7 @@ from understudy.migrate.verify.things import Shared, Thing, path
 from understudy.migrate.verify.tokens import literals_read
 
 NOT_THERE = 1146
+Routine = tuple[str, str, str]  # schema, name, whether it is a procedure
 ALGORITHM = re.compile(r"CREATE ALGORITHM=(\w+)")
 
 
@@ -69,7 +70,7 @@ class Code:
 
     def routines(self) -> Iterator[Thing]:
         """Every procedure and function."""
-        parameters, returned = self._parameters()
+        parameters, returned, collations = self._parameters()
         for schema, name, kind, body, deterministic, access, security, mode, comment, definer, *setting in self._ask(
             questions.ROUTINES
         ):
@@ -77,6 +78,7 @@ class Code:
             facts = self._shared.facts(
                 parameters=", ".join(parameters.get(key, ())),
                 returns=returned.get(key, ""),
+                collations=", ".join(collations.get(key, ())),
                 body=self._body(body),
                 deterministic="yes" if deterministic == "YES" else "",
                 data_access=access,
@@ -88,16 +90,23 @@ class Code:
             )
             yield Thing(Kind.ROUTINE, path(schema, name), kind.lower(), facts)
 
-    def _parameters(self) -> tuple[dict[tuple[str, str, str], list[str]], dict[tuple[str, str, str], str]]:
-        found: dict[tuple[str, str, str], list[tuple[int, str]]] = defaultdict(list)
-        returned: dict[tuple[str, str, str], str] = {}
-        for schema, routine, kind, place, mode, name, declared, charset, _ in self._ask(questions.PARAMETERS):
+    def _parameters(self) -> tuple[dict[Routine, list[str]], dict[Routine, str], dict[Routine, list[str]]]:
+        """By routine: its parameters; what it returns; under which collations both compare."""
+        found: dict[Routine, list[str]] = defaultdict(list)
+        returned: dict[Routine, str] = {}
+        collations: dict[Routine, list[str]] = defaultdict(list)
+        for *key, place, mode, name, declared, charset, collation in sorted(
+            self._ask(questions.PARAMETERS), key=lambda row: (*row[:3], int(row[3]))
+        ):
+            schema, routine, kind = key
             declared = spelling.column_type(declared) + (f" {spelling.charset(charset)}" if charset else "")
             if int(place) == 0:
                 returned[schema, routine, kind] = declared
             else:
-                found[schema, routine, kind].append((int(place), f"{mode} {name} {declared}"))
-        return {key: [said for _, said in sorted(texts)] for key, texts in found.items()}, returned
+                found[schema, routine, kind].append(f"{mode} {name} {declared}")
+            if collation:
+                collations[schema, routine, kind].append(f"{name or 'the result'} {spelling.charset(collation)}")
+        return found, returned, collations
 
     def triggers(self) -> Iterator[Thing]:
         """Every trigger; one that has others of its kind on the table before it names the last of them."""

@@ -19,7 +19,7 @@ from understudy.migrate.ports import Database
 from understudy.migrate.rows import text
 from understudy.migrate.sliced import sliced
 from understudy.migrate.slices import WHOLE, Slice
-from understudy.migrate.verify import counters, spelling
+from understudy.migrate.verify import counters, questions, spelling
 from understudy.migrate.verify.code import Code
 from understudy.migrate.verify.finding import Finding
 from understudy.migrate.verify.shape_of_table import Tables
@@ -46,7 +46,21 @@ def differences(old: Database, new: Database, ignored: Collection[str] = (SCHEMA
         before, after = _in_both(*pool.map(collect, (old, new)))
     with _plainly(new), new.patient(PATIENCE_S):
         after = counters.refreshed(new, before, after)
-    return list(compare(before, after, weigh(old.version, new.version)))
+    return list(compare(before, after, weigh(old.version, new.version, _moved(old, new))))
+
+
+def _moved(old: Database, new: Database) -> frozenset[tuple[str, str]]:
+    """The default collations that are others on the new side, of what both sides have."""
+    before, after = map(_defaults, (old, new))
+    return frozenset((was, after[name]) for name, was in before.items() if after.get(name, was) != was)
+
+
+def _defaults(session: Database) -> dict[str, str]:
+    rows = session.rows(questions.COLLATIONS)
+    return {
+        spelling.charset(text(row["CHARACTER_SET_NAME"])): spelling.charset(text(row["DEFAULT_COLLATE_NAME"]))
+        for row in rows
+    }
 
 
 def _in_both(before: Things, after: Things) -> tuple[Things, Things]:

@@ -9,6 +9,8 @@ without a DEFINER makes its own account the definer (measured on 9.7 and 11.8), 
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from understudy.migrate.sqltext import account, identifier
 from understudy.migrate.verify.counters import is_behind
 from understudy.migrate.verify.finding import Finding, Kind
@@ -19,12 +21,15 @@ WAITING = ("SLAVESIDE_DISABLED", "REPLICA_SIDE_DISABLED")  # an event of a repli
 SETTINGS = ("charset_of_client", "collation_of_connection", "collation_of_database")
 
 
-def weigh(old: Version, new: Version) -> Weigh:
+def weigh(old: Version, new: Version, moved: Collection[tuple[str, str]] = ()) -> Weigh:
     """Makes a finding of a fact that differs between these versions; none, or a note, where that is to be expected.
+
+    `moved` are the default collations of character sets that have another one on the new side, each with that one.
 
     - An event that waits on a replica until it becomes the source.
     - A counter that is ahead: it numbers rows that were rolled back or deleted. Behind, it may be lag.
     - Across flavours a view's text may be another and mean the same; its columns decide.
+    - A routine's collations, where nothing but the default moved: no statement that makes it names one.
     - A text's setting, where the copy was not made under the original's: rarely more than another default collation.
     """
     across = old.flavour is not new.flavour
@@ -36,12 +41,22 @@ def weigh(old: Version, new: Version) -> Weigh:
                 return _status(thing, found, was, now)
             case Kind.TABLE, "auto_increment" | "next_value":
                 return _behind(thing, found, fact, (was, now))
+            case Kind.ROUTINE, "collations" if _are_defaults(was, now, moved):
+                return _note(found, f"{found.found}: each is its server's default, and they may compare otherwise")
             case Kind.VIEW, "definition" if across:
                 said = "it reads differently in another flavour, which may mean the same: compare by hand: "
                 return _note(found, said + found.found)
         return _note(found, found.found) if fact in SETTINGS else found
 
     return weighed
+
+
+def _are_defaults(was: str, now: str, moved: Collection[tuple[str, str]]) -> bool:
+    """Whether all that differs between "a utf8mb4_bin, b utf8mb4_general_ci" and another such text is in `moved`."""
+    before, after = ([tuple(one.rsplit(" ", 1)) for one in text.split(", ")] for text in (was, now))
+    return [name for name, *_ in before] == [name for name, *_ in after] and all(
+        one == other or (one[-1], other[-1]) in moved for one, other in zip(before, after, strict=True)
+    )
 
 
 def _status(thing: Thing, found: Finding, was: str, now: str) -> Finding | None:

@@ -43,6 +43,29 @@ def test_an_event_that_waits_on_both_sides_is_the_same_in_the_old_word_and_the_n
     assert weigh(OLD, NEW)(EVENT, "status", "SLAVESIDE_DISABLED", WAITS) is None
 
 
+MOVED = {("utf8mb4_general_ci", "utf8mb4_0900_ai_ci")}
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "note"),
+    [
+        ("a utf8mb4_general_ci", "a utf8mb4_0900_ai_ci", True),
+        ("the result utf8mb4_general_ci, a utf8mb4_bin", "the result utf8mb4_0900_ai_ci, a utf8mb4_bin", True),
+        ("a utf8mb4_general_ci, b utf8mb4_bin", "a utf8mb4_0900_ai_ci, b utf8mb4_general_ci", False),
+        ("a utf8mb4_0900_ai_ci", "a utf8mb4_general_ci", False),
+        ("a utf8mb4_general_ci", "b utf8mb4_0900_ai_ci", False),
+        ("a utf8mb4_general_ci", "", False),
+        ("a, b utf8mb4_general_ci", "a, b utf8mb4_0900_ai_ci", True),
+    ],
+)
+def test_a_routines_collations_are_a_note_where_the_default_moved_and_nothing_else(
+    was: str, now: str, note: bool
+) -> None:
+    found = weigh(OLD, NEW, MOVED)(Thing(Kind.ROUTINE, "shop.f", "function"), "collations", was, now)
+    assert found is not None
+    assert found.note is note
+
+
 @pytest.mark.parametrize(
     ("was", "now", "behind"),
     [("5", "4", True), ("5", "5", False), ("5", "6", False), ("5", "", True), ("1", "", False), ("", "", False)],

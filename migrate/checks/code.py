@@ -22,6 +22,7 @@ from understudy.migrate.checks.statements import (
 )
 from understudy.migrate.checks.tokens import Token, skeleton, tokens
 from understudy.migrate.sqltext import identifier
+from understudy.migrate.verify.spelling import shown_escaped
 from understudy.migrate.versions import Version
 
 Look = Callable[[list[Token]], Iterable[Trouble]]
@@ -61,9 +62,10 @@ def _texts(case: Case) -> Iterator[tuple[str, str, str]]:
     for code in case.old.schema.code:
         if code.text:
             yield code.path, code.text, code.sql_mode
+    old = case.old.version
     for table in case.old.schema.tables:
         for path, text in _expressions(table):
-            yield path, text, ""
+            yield path, shown_escaped(text) if old.is_mysql(8) else text, ""
 
 
 def _troubles(looking: Callable[[Case], Look]) -> Callable[[Case], Iterator[Found]]:

@@ -72,7 +72,7 @@ FAULTY_5_6 = (
     f"CREATE TABLE choices (id INT PRIMARY KEY, e ENUM('a,b', '{'x' * 300}')) ENGINE=InnoDB",
     "CREATE TABLE times (id INT PRIMARY KEY, d DATETIME NOT NULL DEFAULT '0000-00-00 00:00:00', n"
     " DATE DEFAULT '2020-00-01',"
-    " t TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP) ENGINE=InnoDB",
+    " t TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, u TIMESTAMP NOT NULL DEFAULT '2000-01-01') ENGINE=InnoDB",
     "CREATE TABLE `rank` (id INT PRIMARY KEY, `groups` INT, `$price` INT, KEY `lead` (`groups`)) ENGINE=InnoDB",
     "CREATE PROCEDURE calls(IN cube INT) SELECT MD5('x'), GeomFromText('POINT(1 1)')",
     "CREATE PROCEDURE speaks() SELECT SQL_CACHE id FROM parent GROUP BY x DESC",
@@ -192,7 +192,7 @@ PLANTED: dict[str, tuple[Plant, ...]] = {
     "auto-increment-on-float": plant(OLD, NEW, "faulty.numbers.f"),
     "enum-element-too-long": plant(OLD, NEW, "faulty.choices.e"),
     "zero-default": plant(OLD, NEW, "faulty.times.d", "faulty.times.n"),
-    "timestamp-null": plant(OLD, NEW, "faulty.times.t"),
+    "timestamp-null": plant(OLD, NEW, "faulty.times.t", "faulty.times.u"),
     "type-missing": plant("mariadb-11.8", NEW, "faulty.ids.id", "faulty.ids.four")
     + plant("mariadb-10.5", NEW, "faulty.offset.address", "faulty.offset.text")
     + plant("mysql-9.7", "10.11.6-MariaDB", "faulty.vectors.v"),

@@ -146,6 +146,23 @@ def test_what_writes_to_no_one_table_names_none(sql: str) -> None:
     assert written_to(tokens(sql), "here") == ()
 
 
+@pytest.mark.parametrize(
+    ("old", "shown", "found"),
+    [
+        ("8.0.36", r"concat(_utf8mb4\'x\\\'y\',md5(`a`))", True),
+        ("8.0.36", r"concat(_utf8mb4\'md5(1)\',`a`)", False),
+        ("5.7.44", r"concat('it\'s md5(1)',`a`)", False),
+        ("10.5.1-MariaDB", r"concat('it\'s md5(1)',`a`)", False),
+        ("10.5.1-MariaDB", r"concat('it\'s',md5(`a`))", True),
+    ],
+)
+def test_an_expression_is_read_as_its_server_escapes_it(old: str, shown: str, found: bool) -> None:
+    column = Column("g", "varchar(40)", True, None, "VIRTUAL GENERATED", "", shown)
+    side = Side("old:3306", Version.parse(old), {}, Schema(tables=(Table("s", "t", "InnoDB", columns=(column,)),)))
+    rule = next(rule for rule in code.RULES if rule.id == "function-removed")
+    assert bool([*rule.find(Case(side, NEW, grow([])))]) == found
+
+
 def test_a_column_of_the_format_of_mysql_5_5_is_found() -> None:
     column = Column("d", "datetime /* 5.5 binary format */", True, None, "", "")
     side = Side("old:3306", OLD, {}, Schema(tables=(Table("s", "t", "InnoDB", columns=(column,)),)))

@@ -10,7 +10,7 @@ from understudy.migrate.checks.case import Case
 from understudy.migrate.checks.constructs import REMOVED_MODES, lost_modes
 from understudy.migrate.checks.defaults import mode_of
 from understudy.migrate.checks.finding import Found, Rule, Severity
-from understudy.migrate.checks.schema import Code, Kind, Table
+from understudy.migrate.checks.schema import Code, Column, Kind, Table
 from understudy.migrate.checks.spans import turn
 from understudy.migrate.checks.statements import (
     Trouble,
@@ -43,18 +43,23 @@ def _code(case: Case) -> Iterator[tuple[Code, list[Token]]]:
             yield code, _cut(code.text, case.target, code.sql_mode)
 
 
-def _expressions(table: Table) -> Iterator[tuple[str, str]]:
+def _expressions(table: Table, old: Version) -> Iterator[tuple[str, str]]:
     """A table's expressions: the path of what has it, and its text."""
     for column in table.columns:
         if column.expression:
             yield f"{table.path}.{column.name}", column.expression
-        elif column.default and "(" in column.default and not column.default.startswith("'"):
+        elif column.default and "(" in column.default and _is_expression(column, old):
             yield f"{table.path}.{column.name}", column.default
     for check in table.checks:
         yield f"{table.path}.{check.name}", check.clause
     for index in table.indexes:
         for expression in index.expressions:
             yield f"{table.path}.{index.name}", expression
+
+
+def _is_expression(column: Column, old: Version) -> bool:
+    """Whether a default is one, a text in quotes being one too; elsewhere it is the text itself."""
+    return old.is_mariadb(10, 2, 7) or "DEFAULT_GENERATED" in column.extra
 
 
 def _texts(case: Case) -> Iterator[tuple[str, str, str]]:
@@ -64,7 +69,7 @@ def _texts(case: Case) -> Iterator[tuple[str, str, str]]:
             yield code.path, code.text, code.sql_mode
     old = case.old.version
     for table in case.old.schema.tables:
-        for path, text in _expressions(table):
+        for path, text in _expressions(table, old):
             yield path, shown_escaped(text) if old.is_mysql(8) else text, ""
 
 

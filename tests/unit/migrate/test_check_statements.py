@@ -147,6 +147,26 @@ def test_what_writes_to_no_one_table_names_none(sql: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("old", "extra", "default", "found"),
+    [
+        (OLD, "", "unknown (qualify)", []),  # a text, without its quotes
+        (Version.parse("8.0.36"), "DEFAULT_GENERATED", "lower(qualify)", ["s.t.a"]),
+        (Version.parse("8.0.36"), "", "unknown (qualify)", []),
+        (Version.parse("10.5.1-MariaDB"), "", "'unknown (qualify)'", []),
+        (Version.parse("10.5.1-MariaDB"), "", "'a' = lcase(qualify)", ["s.t.a"]),
+        (Version.parse("10.2.6-MariaDB"), "", "unknown (qualify)", []),
+    ],
+)
+def test_a_default_is_looked_at_where_it_is_an_expression(
+    old: Version, extra: str, default: str, found: list[str]
+) -> None:
+    column = Column("a", "varchar(40)", True, default, extra, "")
+    side = Side("old:3306", old, {}, Schema(tables=(Table("s", "t", "InnoDB", columns=(column,)),)))
+    rule = next(rule for rule in code.RULES if rule.id == "reserved-word-in-code")
+    assert [one.where for one in rule.find(Case(side, NEW, grow([])))] == found
+
+
+@pytest.mark.parametrize(
     ("old", "shown", "found"),
     [
         ("8.0.36", r"concat(_utf8mb4\'x\\\'y\',md5(`a`))", True),

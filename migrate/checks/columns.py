@@ -107,11 +107,8 @@ def _refuses_zero(case: Case) -> bool:
 
 
 def _null_timestamp(case: Case, table: Table, column: Column) -> tuple[str, tuple[str, ...]] | None:
-    if (
-        column.base != "timestamp"
-        or column.nullable
-        or not (column.default or "").lower().startswith("current_timestamp")
-    ):
+    """Whatever its default is (MySQL manual, "Automatic Initialization and Updating for TIMESTAMP and DATETIME")."""
+    if column.base != "timestamp" or column.nullable:
         return None
     mend = (
         "Write CURRENT_TIMESTAMP or DEFAULT, not NULL; or explicit_defaults_for_timestamp = OFF on the new servers.",

@@ -118,7 +118,8 @@ FAULTY_10_5 = (
     "CREATE TABLE versioned (id INT PRIMARY KEY) WITH SYSTEM VERSIONING",
     "CREATE TABLE squeezed (id INT PRIMARY KEY) PAGE_COMPRESSED=1",
     "CREATE TABLE packed (id INT PRIMARY KEY) ROW_FORMAT=COMPRESSED",
-    "CREATE TABLE `offset` (id INT PRIMARY KEY, seen INT INVISIBLE, address INET6, text TEXT COMPRESSED)",
+    "CREATE TABLE `offset` (id INT PRIMARY KEY, seen INT INVISIBLE, address INET6, text TEXT COMPRESSED,"
+    " e ENUM('raw', 'compressed'))",
     "CREATE TABLE hashed (id INT PRIMARY KEY, h CHAR(32) AS (MD5(id)) VIRTUAL, d CHAR(40) DEFAULT (SHA1('x')),"
     " n INT CHECK (LENGTH(ENCODE('a', 'b')) > 0))",
     "CREATE TABLE years (id INT PRIMARY KEY, y YEAR(2), four YEAR(4))",

@@ -66,3 +66,40 @@ def test_an_index_is_dropped_only_where_another_does_all_that_it_does(
 ) -> None:
     told = found("duplicate-index", "8.0.36", "9.7.4", table(indexes=indexes))
     assert [one.mend for one in told] == [(f"ALTER TABLE `shop`.`t` DROP INDEX `{name}`;",) for name in dropped]
+
+
+def column(kind: str, default: str | None = None, **more: Any) -> Column:
+    return Column("c", kind, more.pop("nullable", False), default, more.pop("extra", ""), **{"collation": "", **more})
+
+
+@pytest.mark.parametrize(
+    ("old", "kind", "told"),
+    [
+        ("5.6.24", "enum('raw','compressed')", 0),
+        ("10.5.23-MariaDB", "enum('raw','compressed')", 0),
+        ("10.5.23-MariaDB", "enum('/*!100301 COMPRESSED*/')", 0),
+        ("10.5.23-MariaDB", "text /*!100301 COMPRESSED*/", 1),
+        ("11.8.6-MariaDB", "varchar(20) /*M!100301 COMPRESSED*/", 1),
+    ],
+)
+def test_only_a_columns_attribute_makes_it_compressed(old: str, kind: str, told: int) -> None:
+    assert len(found("type-missing", old, "9.7.4", table(column(kind)))) == told
+
+
+@pytest.mark.parametrize(
+    ("kind", "default", "nullable", "told"),
+    [
+        ("timestamp", "CURRENT_TIMESTAMP", False, 1),
+        ("timestamp", "0000-00-00 00:00:00", False, 1),  # an old idiom: NULL written to it is the current time too
+        ("timestamp(3)", "2000-01-01 00:00:00.000", False, 1),
+        ("timestamp", None, False, 1),
+        ("timestamp", None, True, 0),
+        ("datetime", "CURRENT_TIMESTAMP", False, 0),
+    ],
+)
+def test_null_becomes_now_in_every_timestamp_that_takes_no_null(
+    kind: str, default: str | None, nullable: bool, told: int
+) -> None:
+    it = table(column(kind, default, nullable=nullable))
+    assert len(found("timestamp-null", "5.6.24", "9.7.4", it)) == told
+    assert found("timestamp-null", "8.0.36", "9.7.4", it) == []

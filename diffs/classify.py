@@ -1,7 +1,8 @@
 """What a difference is called in the words of a database upgrade. Pure.
 
 The old stack is asked twice before anyone is blamed: where it differed from itself, the difference is `noise`; where
-the pair agreed the second time, it was lag or a race, and is `settled`.
+the pair agreed the second time, it was lag or a race, and is `settled`. A pair that differed in one place, and the
+second time in another alone, has agreed at no time: what it differed in first is blamed.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _MAX_TEXT: Final = 10_000
 
 
 class Again(NamedTuple):
-    """What asking once more told: where the primary differed from itself, and where the pair still differed."""
+    """What asking once more told: where the primary differed from itself, and where else the pair still differed."""
 
     noisy: frozenset[str]
     still: frozenset[str]
@@ -42,24 +43,30 @@ def verdicts(found: list[Difference], again: Again | None) -> tuple[list[Judged]
         return [], "equal_after_lifting"
     judged = [Judged(d, classify(d)) for d in found] if again is None else [Judged(d, settle(d, again)) for d in found]
     if again is not None and {name for _, name in judged} <= _FORGIVEN:
-        return judged, "settled" if any(name == "settled" for _, name in judged) else "noise"
+        if all(name == "noise" for _, name in judged):
+            return judged, "noise"
+        if not again.still:
+            return judged, "settled"
+        judged = [one if one.name == "noise" else Judged(one.difference, classify(one.difference)) for one in judged]
     return judged, "failed" if found[0].kind == "failure" else "different"
 
 
 def settle(difference: Difference, again: Again) -> str:
     """The class of a difference whose request was asked again."""
-    path = general(difference.path)
-    if any(path == noisy or path.startswith((f"{noisy}.", f"{noisy}[", f"{noisy}/")) for noisy in again.noisy):
+    if _is_noise(difference, again.noisy):
         return "noise"
-    return classify(difference) if path in again.still else "settled"
+    return classify(difference) if general(difference.path) in again.still else "settled"
 
 
 def again(of_primary: list[Difference], of_pair: list[Difference]) -> Again:
     """What asking once more told, from the primary against itself and from the second pair."""
-    return Again(
-        frozenset(general(d.path) for d in of_primary),
-        frozenset(general(d.path) for d in of_pair),
-    )
+    noisy = frozenset(general(d.path) for d in of_primary)
+    return Again(noisy, frozenset(general(d.path) for d in of_pair if not _is_noise(d, noisy)))
+
+
+def _is_noise(difference: Difference, noisy: frozenset[str]) -> bool:
+    path = general(difference.path)
+    return any(path == place or path.startswith((f"{place}.", f"{place}[", f"{place}/")) for place in noisy)
 
 
 def classify(difference: Difference) -> str:

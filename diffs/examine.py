@@ -16,11 +16,11 @@ import msgspec
 from understudy.config import Compare
 from understudy.diffs.classify import GRAVITY, OUTCOMES, Again, Judged, Outcome, again, verdicts
 from understudy.diffs.compare import Rules, compare
-from understudy.diffs.difference import excerpt
+from understudy.diffs.difference import Difference, excerpt
 from understudy.diffs.endpoint import Endpoints
 from understudy.diffs.store import Known, Sample
 from understudy.diffs.tally import Limits, Place, Tally
-from understudy.exchange import Equals, Exchange, Record, Reply, Summary
+from understudy.exchange import Equals, Exchange, Failure, Record, Reply, Summary
 
 log = logging.getLogger(__name__)
 
@@ -125,14 +125,17 @@ class Examiner:
 
     def _pair(self, exchange: Exchange, shadow: str) -> tuple[list[Judged], Outcome]:
         old, new = exchange.answers[exchange.primary], exchange.answers[shadow]
-        return verdicts(compare(old, new, self._rules), self._again(exchange, shadow) if exchange.again else None)
+        found = compare(old, new, self._rules)
+        return verdicts(found, self._again(exchange, shadow, found) if exchange.again else None)
 
-    def _again(self, exchange: Exchange, shadow: str) -> Again | None:
+    def _again(self, exchange: Exchange, shadow: str, found: list[Difference]) -> Again | None:
         first = exchange.answers[exchange.primary]
         old, new = exchange.again.get(exchange.primary), exchange.again.get(shadow)
         if not isinstance(old, Reply) or new is None:
             return None  # a primary that gave no second answer tells nothing
-        return again(compare(first, old, self._rules), compare(old, new, self._rules))
+        # a shadow that gave none has agreed in nothing: what differed differs still
+        still = found if isinstance(new, Failure) else compare(old, new, self._rules)
+        return again(compare(first, old, self._rules), still)
 
     def _sample(self, exchange: Exchange, places: list[tuple[Place, Judged]]) -> str:
         """Keep the exchange where a place still wants examples; answers its ID, or nothing."""

@@ -68,6 +68,27 @@ def test_asking_again_is_remembered_by_place_not_by_position() -> None:
     assert settle(PRICE, second) == "value"
 
 
+OTHER = Difference("$.other", "missing", b"1", None)
+
+
+@pytest.mark.parametrize(
+    ("found", "of_primary", "of_pair", "names", "outcome"),
+    [
+        ([PRICE], [], [OTHER], ["value"], "different"),
+        ([PRICE, OTHER], [], [OTHER], ["settled", "missing"], "different"),
+        ([NOW, PRICE], [NOW], [NOW, OTHER], ["noise", "value"], "different"),
+        ([PRICE], [NOW], [NOW], ["settled"], "settled"),
+        ([NOW], [NOW], [OTHER], ["noise"], "noise"),
+        ([Difference("answer", "failure", "status 200", "timeout")], [], [OTHER], ["failure"], "failed"),
+    ],
+)
+def test_nothing_is_settled_while_the_second_pair_differs_beyond_noise(
+    found: list[Difference], of_primary: list[Difference], of_pair: list[Difference], names: list[str], outcome: str
+) -> None:
+    judged, came_out = verdicts(found, again(of_primary, of_pair))
+    assert ([j.name for j in judged], came_out) == (names, outcome)
+
+
 @pytest.mark.parametrize(
     ("path", "place"),
     [

@@ -64,6 +64,36 @@ def test_every_exchange_is_counted_once_under_one_name(settings: Any) -> None:
     assert stats["backlog"] == stats["lost"] == stats["torn"] == 0
 
 
+@pytest.mark.parametrize(
+    ("new", "second", "outcome", "name"),
+    [
+        (reply({"a": 1}, 500), Failure("timeout", 9.0), "different", "new_error"),
+        (reply({"a": 2}), Failure("timeout", 9.0), "different", "value"),
+        (reply({"a": 1, "b": 1}), reply({"a": 1, "c": 1}), "different", "extra"),
+        (Failure("timeout", 9.0), reply({"a": 1}, 500), "failed", "failure"),
+        (Failure("timeout", 9.0), Failure("refused", 9.0), "failed", "failure"),
+        (Failure("timeout", 9.0), reply({"a": 1}), "settled", "settled"),
+    ],
+)
+def test_a_shadow_that_fails_or_errs_otherwise_when_asked_again_has_not_settled(
+    settings: Any, new: object, second: object, outcome: str, name: str
+) -> None:
+    chosen = settings()
+    Recorder(chosen.recordings).segment(exchange("x", {"a": 1}, new, old={"a": 1}, new=second))
+    assert judged(chosen)[outcome] == 1
+    findings = Findings(chosen.database)
+    assert {row.name for row in findings.places()} == {name}
+    findings.close()
+
+
+def test_what_differs_from_itself_stays_noise_where_the_shadow_fails_when_asked_again(settings: Any) -> None:
+    chosen = settings()
+    Recorder(chosen.recordings).segment(
+        exchange("x", {"now": 1}, {"now": 2}, old={"now": 3}, new=Failure("timeout", 9.0))
+    )
+    assert judged(chosen)["noise"] == 1
+
+
 def test_a_second_judge_goes_on_where_the_first_ended(settings: Any) -> None:
     chosen = settings()
     recorder = Recorder(chosen.recordings)

@@ -111,6 +111,20 @@ CONSTRUCTS: tuple[Construct, ...] = (
         "REPLICA, SOURCE, BINARY LOG",
     ),
     _construct(
+        "PURGE MASTER LOGS",
+        r"\bPURGE MASTER LOGS\b",
+        _old(8, 4),
+        "PURGE MASTER LOGS BEFORE '2000-01-01'",
+        "PURGE BINARY LOGS",
+    ),
+    _construct(
+        "FLUSH HOSTS",
+        r"\bFLUSH (?:(?:LOCAL|NO_WRITE_TO_BINLOG) )?(?:\w+(?: LOGS| CACHE)? , )*HOSTS\b",
+        _old(8, 3),
+        "FLUSH HOSTS",
+        "TRUNCATE TABLE performance_schema.host_cache",
+    ),
+    _construct(
         "UPGRADE DATA DIRECTORY NAME",
         r"\bUPGRADE DATA DIRECTORY NAME\b",
         _old(8, 0),

@@ -81,6 +81,11 @@ def test_every_rule_has_an_id_of_its_own_and_says_why() -> None:
         ("CREATE TABLE t (a INT) ROW_FORMAT=DYNAMIC", []),
         ("BEGIN FETCH NEXT FROM c INTO a; END", []),
         ("SELECT \\N", ["\\N for NULL"]),
+        ("PURGE MASTER LOGS BEFORE NOW() - INTERVAL 3 DAY", ["PURGE MASTER LOGS"]),
+        ("PURGE BINARY LOGS TO 'binlog.000002'", []),
+        ("BEGIN FLUSH LOCAL BINARY LOGS, STATUS, HOSTS; END", ["FLUSH HOSTS"]),
+        ("FLUSH TABLES hosts", []),
+        ("FLUSH TABLES a, hosts WITH READ LOCK", []),
     ],
 )
 def test_what_mysql_9_7_does_not_understand_of_a_statement_of_5_6(sql: str, found: list[str]) -> None:

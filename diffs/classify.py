@@ -2,7 +2,8 @@
 
 The old stack is asked twice before anyone is blamed: where it differed from itself, the difference is `noise`; where
 the pair agreed the second time, it was lag or a race, and is `settled`. A pair that differed in one place, and the
-second time in another alone, has agreed at no time: what it differed in first is blamed.
+second time in another alone, has agreed at no time: what it differed in first is blamed. A list that the old stack
+answers in another order each time excuses another order of it and no wrong value in it.
 """
 
 from __future__ import annotations
@@ -24,10 +25,14 @@ _MAX_TEXT: Final = 10_000
 
 
 class Again(NamedTuple):
-    """What asking once more told: where the primary differed from itself, and where else the pair still differed."""
+    """What asking once more told: where the primary differed from itself, and where else the pair still differed.
+
+    `reordered` are the places where the primary differed from itself in the order of members alone.
+    """
 
     noisy: frozenset[str]
     still: frozenset[str]
+    reordered: frozenset[str] = frozenset()
 
 
 class Judged(NamedTuple):
@@ -53,20 +58,26 @@ def verdicts(found: list[Difference], again: Again | None) -> tuple[list[Judged]
 
 def settle(difference: Difference, again: Again) -> str:
     """The class of a difference whose request was asked again."""
-    if _is_noise(difference, again.noisy):
+    if _is_noise(difference, again.noisy, again.reordered):
         return "noise"
     return classify(difference) if general(difference.path) in again.still else "settled"
 
 
 def again(of_primary: list[Difference], of_pair: list[Difference]) -> Again:
     """What asking once more told, from the primary against itself and from the second pair."""
-    noisy = frozenset(general(d.path) for d in of_primary)
-    return Again(noisy, frozenset(general(d.path) for d in of_pair if not _is_noise(d, noisy)))
+    noisy = frozenset(general(d.path) for d in of_primary if d.kind != "order")
+    reordered = frozenset(general(d.path) for d in of_primary if d.kind == "order")
+    still = frozenset(general(d.path) for d in of_pair if not _is_noise(d, noisy, reordered))
+    return Again(noisy, still, reordered)
 
 
-def _is_noise(difference: Difference, noisy: frozenset[str]) -> bool:
+def _is_noise(difference: Difference, noisy: frozenset[str], reordered: frozenset[str]) -> bool:
     path = general(difference.path)
-    return any(path == place or path.startswith((f"{place}.", f"{place}[", f"{place}/")) for place in noisy)
+    return _is_within(path, noisy) or (difference.kind == "order" and _is_within(path, reordered))
+
+
+def _is_within(path: str, places: frozenset[str]) -> bool:
+    return any(path == place or path.startswith((f"{place}.", f"{place}[", f"{place}/")) for place in places)
 
 
 def classify(difference: Difference) -> str:

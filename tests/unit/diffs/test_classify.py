@@ -89,6 +89,30 @@ def test_nothing_is_settled_while_the_second_pair_differs_beyond_noise(
     assert ([j.name for j in judged], came_out) == (names, outcome)
 
 
+ROWS = Difference("$", "order", [b"1", b"2"], [b"2", b"1"])
+WRONG = Difference("$[1].p", "value", b"1", b"2")
+TAGS = Difference("$[0].tags", "order", ["a", "b"], ["b", "a"])
+
+
+@pytest.mark.parametrize(
+    ("found", "of_primary", "of_pair", "names", "outcome"),
+    [
+        ([ROWS], [ROWS], [ROWS], ["noise"], "noise"),
+        ([ROWS, TAGS], [ROWS], [TAGS], ["noise", "noise"], "noise"),
+        ([WRONG], [ROWS], [ROWS, WRONG], ["value"], "different"),
+        ([ROWS, WRONG], [ROWS], [WRONG], ["noise", "value"], "different"),
+        ([ROWS, WRONG], [ROWS], [ROWS], ["noise", "settled"], "settled"),
+        ([ROWS, WRONG], [ROWS, WRONG], [ROWS, WRONG], ["noise", "noise"], "noise"),
+        ([ROWS], [WRONG], [ROWS], ["order_only"], "different"),
+    ],
+)
+def test_an_order_that_changes_by_itself_excuses_another_order_and_no_wrong_value(
+    found: list[Difference], of_primary: list[Difference], of_pair: list[Difference], names: list[str], outcome: str
+) -> None:
+    judged, came_out = verdicts(found, again(of_primary, of_pair))
+    assert ([j.name for j in judged], came_out) == (names, outcome)
+
+
 @pytest.mark.parametrize(
     ("path", "place"),
     [

@@ -94,6 +94,17 @@ def test_what_differs_from_itself_stays_noise_where_the_shadow_fails_when_asked_
     assert judged(chosen)["noise"] == 1
 
 
+def test_rows_that_come_in_another_order_each_time_hide_no_wrong_value(settings: Any) -> None:
+    chosen = settings()
+    rows = [{"id": number, "p": number} for number in range(4)]
+    wrong = [row | {"p": 9} if row["id"] == 1 else row for row in rows]
+    Recorder(chosen.recordings).segment(exchange("x", rows, wrong, old=rows[::-1], new=[*wrong[2:], *wrong[:2]]))
+    assert judged(chosen)["different"] == 1
+    findings = Findings(chosen.database)
+    assert [(row.path, row.name) for row in findings.places()] == [("$[*].p", "value")]
+    findings.close()
+
+
 def test_a_second_judge_goes_on_where_the_first_ended(settings: Any) -> None:
     chosen = settings()
     recorder = Recorder(chosen.recordings)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from understudy.exchange import Answer
 from understudy.proxy.beside import Beside
 from understudy.proxy.pool import ConnectError, Pool
 from understudy.proxy.turn import Turn
@@ -121,11 +120,11 @@ class Again:
         """One of the second answers is in."""
         self._waiting_for -= 1
         if not self._waiting_for:
-            self._worker.record(self._turn, self._answers())
-
-    def _answers(self) -> dict[str, Answer]:
-        masker = self._worker.rules.masker
-        return {name: asking.answer(masker) for name, asking in self._askings.items()}
+            askings, self._askings = self._askings, {}  # a ring of references, which the collector would leave for long
+            masker = self._worker.rules.masker
+            self._worker.record(self._turn, {name: asking.answer(masker) for name, asking in askings.items()})
+            for asking in askings.values():
+                asking.let_go()
 
 
 def _marked(message: bytes) -> bytes:

@@ -23,7 +23,7 @@ class Beside(Heard):
 
     def whole(self, head: ReplyHead, wire: bytes, payload: bytes) -> None:
         """Call: the whole reply."""
-        self.hear(head, payload, self._worker.max_body_bytes)
+        self.hear(head, payload, self._worker)
         self._ended("")
 
     def begin(self, head: ReplyHead) -> None:

@@ -26,12 +26,16 @@ class Breaker:
     __slots__ = ("_failures", "_opened_at", "_probe_s", "_score", "opened", "state")
 
     def __init__(self, failures: int, probe_s: float) -> None:
-        self._failures = failures
-        self._probe_s = probe_s
+        self.limit(failures, probe_s)
         self._score = 0
         self._opened_at = 0.0
         self.state = State.CLOSED
         self.opened = 0
+
+    def limit(self, failures: int, probe_s: float) -> None:
+        """Open at this score from now on, and probe after so long."""
+        self._failures = failures
+        self._probe_s = probe_s
 
     def allows(self, now: float) -> bool:
         """Whether a request may be sent; true once for a probe, and then the outcome must be told."""

@@ -57,14 +57,12 @@ class Capture:
         self._ledger.held_bytes -= held
         self._parts = []
 
-    def take(self) -> bytes:
-        """The body, empty where it was cut. The capture holds nothing afterwards."""
-        body = b"".join(self._parts)
-        self._forget(len(body))
-        return body
+    def let_go(self) -> None:
+        """Hold nothing any more: whoever has the body of `peek` lets go of it too."""
+        self._forget(sum(map(len, self._parts)))
 
     def peek(self) -> bytes:
-        """The body so far, while the capture goes on holding it."""
+        """The body so far, empty where it was cut. The capture goes on holding it."""
         if len(self._parts) > 1:
             self._parts = [b"".join(self._parts)]
         return self._parts[0] if self._parts else b""

@@ -105,6 +105,7 @@ class Pool:
             upstream.transport.close()
             return
         upstream.idle_since = self.now
+        upstream.was_idle = True
         self._idle.append(upstream)
 
     def lost(self, upstream: Upstream) -> None:

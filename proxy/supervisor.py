@@ -72,8 +72,11 @@ class Child:
         self._writer: asyncio.StreamWriter | None = None
         self._farewell: object = None
 
-    async def live(self, first: dict[str, Any], fds: tuple[int, ...] = ()) -> int:
-        """One life, from the process's start to its end: its exit code. Raises OSError where it can't be started."""
+    async def live(self, first: Callable[[], dict[str, Any]], fds: tuple[int, ...] = ()) -> int:
+        """One life, from the process's start to its end: its exit code. Raises OSError where it can't be started.
+
+        `first` makes the first message, as late as it can be.
+        """
         reader = await self._begin(first, fds)
         assert self.process is not None
         try:
@@ -86,7 +89,7 @@ class Child:
             if self._writer is not None:
                 self._writer.close()
 
-    async def _begin(self, first: dict[str, Any], fds: tuple[int, ...]) -> asyncio.StreamReader:
+    async def _begin(self, first: Callable[[], dict[str, Any]], fds: tuple[int, ...]) -> asyncio.StreamReader:
         ours, theirs = socket.socketpair()
         try:
             with theirs:
@@ -97,12 +100,13 @@ class Child:
                     stdin=asyncio.subprocess.DEVNULL,
                     start_new_session=True,  # Ctrl-C goes to the terminal's whole group, and stopping is our business
                 )
-            reader, self._writer = await asyncio.open_connection(sock=ours, limit=16 << 20)
+            reader, writer = await asyncio.open_connection(sock=ours, limit=16 << 20)
         except BaseException:
             ours.close()
             raise
         self.lives += 1
-        self.send(first)
+        self._writer = writer
+        self.send(first())
         if self.stopping.is_set():
             self.send(self._farewell)
         return reader
@@ -342,19 +346,22 @@ class Supervisor:
 
     async def _life(self, child: Child, index: int | None) -> int | str:
         """One life: its exit code, or why it never began. What a worker counted stays in the sum."""
-        first: dict[str, Any] = {"settings": self.settings, "mask_key": self._mask_key.hex()}
         fds: tuple[int, ...] = ()
         if index is not None:
             fds = tuple(sock.fileno() for sock in self._sockets[index :: len(self.workers)])
-            first["listen"] = fds
         try:
-            return await child.live(first, fds)
+            return await child.live(lambda: self._first(fds if index is not None else None), fds)
         except OSError as error:  # no memory, too many processes: it may be better later
             return str(error)
         finally:
             if index is not None and child.stats:
                 self._dead.append(msgspec.convert(child.stats, WorkerStats))
                 child.stats = {}
+
+    def _first(self, listen: tuple[int, ...] | None) -> dict[str, Any]:
+        """What a child is told first, once there is somebody to tell: settings that were reloaded meanwhile, too."""
+        first: dict[str, Any] = {"settings": self.settings, "mask_key": self._mask_key.hex()}
+        return first if listen is None else {**first, "listen": listen}
 
     async def _all_ready(self) -> None:
         """Wait until all workers serve, or we are told to stop. Raises StartError where one dies at its start."""

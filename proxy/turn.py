@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from understudy.proxy.prepare import Prepared
     from understudy.proxy.worker import Worker
 
+LIGHT_BYTES = 16 << 10  # a body that came in one piece and is no longer is not worth an entry in the ledger
+
 
 class Heard:
     """What one stack answered, as far as comparing needs it."""
@@ -42,29 +44,32 @@ class Heard:
         self.sent_at = 0.0
         self.elapsed_ms = 0.0
 
-    def hear(self, head: ReplyHead, body: bytes, max_body_bytes: int) -> None:
+    def hear(self, head: ReplyHead, body: bytes, worker: Worker) -> None:
         """The reply was whole."""
         self.elapsed_ms = (time.perf_counter() - self.sent_at) * 1e3
         self.head = head
         self.length = len(body)
-        if self.length <= max_body_bytes:
+        if self.length <= LIGHT_BYTES and self.length <= worker.max_body_bytes:
             self.body = body
         else:
-            self.digest = digest_of(body)
+            self.capture = Capture(worker.max_body_bytes, worker.ledger)
+            self.capture.add(body)
+            self._captured(self.capture)
 
     def hear_end(self) -> None:
         """The last piece of the reply came."""
         self.elapsed_ms = (time.perf_counter() - self.sent_at) * 1e3
         if self.capture is not None:
-            self.length = self.capture.length
-            self.digest = self.capture.digest()
-            self.body = self.capture.take()
-            self.capture = None
+            self._captured(self.capture)
+
+    def _captured(self, capture: Capture) -> None:
+        """The capture stays until `let_go`: what waits to be compared is held too, for as long as a shadow may take."""
+        self.length, self.digest, self.body = capture.length, capture.digest(), capture.peek()
 
     def let_go(self) -> None:
-        """Give back what is held for a reply that nobody will compare."""
+        """Give back what is held of a reply once nobody compares it any more."""
         if self.capture is not None:
-            self.capture.take()
+            self.capture.let_go()
             self.capture = None
 
     def same_as(self, other: Heard) -> bool:
@@ -213,7 +218,7 @@ class Turn(Heard):
         self.worker.primary_timer.stop(self)
         self._upstream = None
         if self.targets:
-            self.hear(head, payload, self.worker.max_body_bytes)
+            self.hear(head, payload, self.worker)
         else:
             self.head = head
         downstream = self.downstream

@@ -67,7 +67,7 @@ class Upstream(asyncio.Protocol):
         "idle_since",
         "pool",
         "transport",
-        "uses",
+        "was_idle",
     )
 
     transport: asyncio.Transport
@@ -76,7 +76,7 @@ class Upstream(asyncio.Protocol):
         self.pool = pool
         self.call: Call | None = None
         self.idle_since = 0.0
-        self.uses = 0
+        self.was_idle = False  # and may have been closed by the stack just as it was taken
         self._buffer = b""
         self._head: ReplyHead | None = None  # of the reply whose body is being read
         self._remaining = 0
@@ -93,7 +93,6 @@ class Upstream(asyncio.Protocol):
     def send(self, call: Call, head: bytes) -> None:
         """Send a request's head (and body, where it is at hand) for `call`."""
         self.call = call
-        self.uses += 1
         self._answered = False
         self.transport.write(head)
 
@@ -227,7 +226,7 @@ class Upstream(asyncio.Protocol):
             self._forget()
             call.end()
         else:
-            self._fail("closed", retryable=self.uses > 1 and not self._answered)
+            self._fail("closed", retryable=self.was_idle and not self._answered)
 
     def hold_reading(self) -> None:
         """Take no more of the reply."""

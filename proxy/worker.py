@@ -138,8 +138,11 @@ class Worker:
     def reload(self, settings: Settings) -> None:
         """Take over mirror, mask, compare and hook settings. Raises SettingsError, and then nothing has changed."""
         rules = Rules(settings, self.mask_key)
+        rules.hooks.failures = self.rules.hooks.failures  # a counter goes on
         self.rules = rules
         self._take_limits(settings)
+        for shadow in self._shadows:
+            shadow.breaker.limit(settings.mirror.breaker_failures, settings.mirror.breaker_probe_ms / 1e3)
         self._remember_anew()
 
     def _remember_anew(self) -> None:
@@ -367,8 +370,10 @@ class Worker:
     def _release(self, turn: Turn) -> None:
         """Give back what the turn holds, and break its ring of references so that it goes at once."""
         if turn.request_body is not None:
-            turn.request_body.take()
+            turn.request_body.let_go()
         turn.let_go()
+        for asked in turn.asked:
+            asked.let_go()
         turn.asked = []
 
     def _recorded(self, batch: Batch, written: bool) -> None:

@@ -108,7 +108,9 @@ class Mirror(Section, frozen=True):
         int,
         Meta(ge=0, le=10_000, description="how many differing requests a worker asks again in a second; 0 for none"),
     ] = 10
-    breaker_failures: Annotated[Count, Meta(description="failures in a row after which a shadow is left alone")] = 20
+    breaker_failures: Annotated[
+        Count, Meta(description="so many failures more than successes, and a shadow is left alone")
+    ] = 20
     breaker_probe_ms: Annotated[
         Milliseconds, Meta(description="after how long a shadow left alone is tried with one request")
     ] = 5_000

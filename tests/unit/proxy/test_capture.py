@@ -27,10 +27,11 @@ def test_a_capture_holds_the_body_or_its_digest_and_gives_back_what_it_held(
             assert capture.digest() == digest_of(body)
     assert capture.length == len(body)
     assert capture.cut == (len(body) > min(max_bytes, together))
-    assert capture.take() == (b"" if capture.cut else body)
-    assert ledger.held_bytes == 0
-    assert capture.take() == b""
-    assert ledger.held_bytes == 0
+    assert capture.peek() == (b"" if capture.cut else body)
+    assert ledger.held_bytes == (0 if capture.cut else len(body)), "held until it is let go"
+    for _ in range(2):
+        capture.let_go()
+        assert ledger.held_bytes == 0
 
 
 def test_captures_share_what_they_may_hold() -> None:
@@ -40,7 +41,7 @@ def test_captures_share_what_they_may_hold() -> None:
     second.add(b"abc")
     assert (first.cut, second.cut, ledger.held_bytes) == (False, True, 8)
     assert second.digest() == digest_of(b"abc")
-    first.take()
+    first.let_go()
     third = Capture(100, ledger)
     third.add(b"1234567890")
     assert not third.cut

@@ -16,5 +16,5 @@ os._exit(7)
 
 async def test_a_child_that_ends_in_the_middle_of_a_message_has_ended_and_the_message_is_none() -> None:
     child = Child("worker", [sys.executable, "-c", KILLED_IN_A_MESSAGE])
-    assert await child.live({}) == 7
+    assert await child.live(dict) == 7
     assert child.stats == {"a": 1}

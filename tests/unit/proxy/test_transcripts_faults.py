@@ -80,6 +80,17 @@ async def test_a_request_over_a_new_connection_is_not_sent_again(stage: Stage) -
     await stage.settled(primary_failed=1)
 
 
+async def test_a_request_over_a_connection_that_waited_unused_and_was_closed_is_sent_again(stage: Stage) -> None:
+    """It was made for a client that went meanwhile."""
+    old = stage.stack("old", CLOSE, ok(b"answered"))
+    await stage.up()
+    unused = await stage.worker.primary.connect()
+    stage.worker.primary.give_back(unused)
+    assert (await stage.ask(GET())).body == b"answered"
+    assert [heard.connection for heard in old.heard] == [1, 2]
+    await stage.settled(skipped=1)
+
+
 async def test_a_request_is_not_sent_again_once_a_byte_of_its_answer_came(stage: Stage) -> None:
     old = stage.stack("old", ok(), (b"HTTP/1.1 2", CLOSE))
     async with stage.client() as client:

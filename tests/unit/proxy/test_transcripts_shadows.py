@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+from contextlib import AsyncExitStack
 
+import msgspec
 import pytest
 
 from conversation import CLOSE, GET, HANG, POST, RESET, Act, Stage, chunked, deaf_address, ok, request, until
+from understudy.config import Mirror
+from understudy.proxy.breaker import State
+from understudy.proxy.turn import Heard
 
 QUICK = {"shadow": 150, "connect": 150}
 
@@ -185,6 +191,21 @@ def _breaker(stage: Stage) -> tuple[str, int]:
     return stats.breaker, stats.breaker_opened
 
 
+async def test_a_reload_sets_when_a_shadow_is_left_alone_and_counters_go_on(stage: Stage) -> None:
+    stage.setting(mirror={"breaker_failures": 1000})
+    stage.hook("def on_exchange(exchange):\n    raise ValueError\n")
+    stage.stack("old", ok()), stage.stack("new", CLOSE)
+    await stage.ask(GET())
+    await stage.settled(shadow_failed=1)
+    shadow = stage.worker.mirror.shadows["new"]
+    assert shadow.breaker.state is State.CLOSED
+    stage.worker.reload(msgspec.structs.replace(stage.settings(), mirror=Mirror(breaker_failures=2)))
+    assert stage.worker.stats().hook_failures == 1
+    await stage.ask(GET())
+    await stage.settled(shadow_failed=2)
+    assert shadow.breaker.state is State.OPEN
+
+
 async def test_a_probe_that_a_hook_refuses_leaves_the_next_one_to_probe(stage: Stage) -> None:
     stage.setting(mirror={"breaker_failures": 1, "breaker_probe_ms": 1})
     stage.hook(
@@ -316,6 +337,27 @@ async def test_what_all_captures_hold_together_is_bounded(stage: Stage) -> None:
         for client in (a, b, c, d):
             assert (await client.answer()).body == body
     await stage.settled(equal=4)
+    assert stage.worker.counts.by_digest >= 2
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+async def test_what_waits_for_a_hung_shadow_is_held_within_the_bound(stage: Stage, pieces: int) -> None:
+    body, late = b"w" * 40_000, asyncio.Event()
+    stage.stack("old", (ok(body),) if pieces == 1 else (ok(body)[:-1], body[:1]))
+    stage.stack("new", (late, ok(body)))
+    await stage.up()
+    ledger = stage.worker.ledger
+    ledger.max_bytes = 100_000
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(stage.client()) for _ in range(4)]
+        for client in clients:
+            await client.send(GET())
+        for client in clients:
+            assert (await client.answer()).body == body
+        assert 80_000 <= ledger.held_bytes <= 100_000, "of four bodies two are held, and two are known by their digest"
+        late.set()
+        await stage.settled(equal=4)
+    assert ledger.held_bytes == 0
     assert stage.worker.counts.by_digest >= 2
 
 
@@ -488,6 +530,28 @@ async def test_a_second_asking_whose_connection_comes_too_late_leaves_nothing_be
             await stage.settled(different=1)
     (exchange,) = stage.exchanges()
     assert {answer.reason for answer in exchange.again.values()} <= {"timeout"}  # type: ignore[union-attr]
+
+
+async def test_nothing_of_a_second_asking_is_left_for_the_collector(stage: Stage) -> None:
+    stage.setting(mirror={"settle_ms": 1, "settle_per_second": 100})
+    body = b"x" * 20_000
+    stage.stack("old", ok(body), ok(body))
+    stage.stack("new", ok(body + b"y"), (ok(body + b"z")[:-1], b"z"))
+    async with stage.client() as client:
+        await client.ask(GET())
+        await stage.settled(different=1)
+        gc.collect()
+        gc.disable()
+        try:
+            for number in range(5):
+                await client.ask(GET())
+                await stage.settled(different=2 + number)
+            await asyncio.sleep(0)
+            left = [one for one in gc.get_objects() if isinstance(one, Heard)]
+        finally:
+            gc.enable()
+    assert left == []
+    assert stage.worker.ledger.held_bytes == 0
 
 
 async def test_a_post_is_never_asked_again(stage: Stage) -> None:

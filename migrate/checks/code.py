@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 from understudy.migrate.checks.case import Case
 from understudy.migrate.checks.constructs import REMOVED_MODES, lost_modes
@@ -25,7 +26,7 @@ from understudy.migrate.sqltext import identifier
 from understudy.migrate.verify.spelling import shown_escaped
 from understudy.migrate.versions import Version
 
-Look = Callable[[list[Token]], Iterable[Trouble]]
+Look = Callable[[list[Token], tuple[str, ...]], Iterable[Trouble]]  # the tokens, a routine's parameters
 
 GROUPED = re.compile(r"\bGROUP BY\b", re.IGNORECASE)
 ORDERED = re.compile(r"\bORDER BY\b", re.IGNORECASE)
@@ -62,15 +63,24 @@ def _is_expression(column: Column, old: Version) -> bool:
     return old.is_mariadb(10, 2, 7) or "DEFAULT_GENERATED" in column.extra
 
 
-def _texts(case: Case) -> Iterator[tuple[str, str, str]]:
-    """All stored statements and expressions: the path of what has it, the text, its sql_mode."""
+class Text(NamedTuple):
+    """A stored statement or expression; `path` is of what has it, `parameters` are a routine's."""
+
+    path: str
+    text: str
+    sql_mode: str = ""
+    parameters: tuple[str, ...] = ()
+
+
+def _texts(case: Case) -> Iterator[Text]:
+    """All of them."""
     for code in case.old.schema.code:
         if code.text:
-            yield code.path, code.text, code.sql_mode
+            yield Text(code.path, code.text, code.sql_mode, code.names)
     old = case.old.version
     for table in case.old.schema.tables:
         for path, text in _expressions(table, old):
-            yield path, shown_escaped(text) if old.is_mysql(8) else text, ""
+            yield Text(path, shown_escaped(text) if old.is_mysql(8) else text)
 
 
 def _troubles(looking: Callable[[Case], Look]) -> Callable[[Case], Iterator[Found]]:
@@ -78,11 +88,12 @@ def _troubles(looking: Callable[[Case], Look]) -> Callable[[Case], Iterator[Foun
 
     def find(case: Case) -> Iterator[Found]:
         look = looking(case)
-        seen: dict[tuple[str, str], tuple[Trouble, ...]] = {}
-        for path, text, sql_mode in _texts(case):
-            if (text, sql_mode) not in seen:
-                seen[text, sql_mode] = tuple(look(_cut(text, case.target, sql_mode)))
-            for trouble in seen[text, sql_mode]:
+        seen: dict[tuple[str, str, tuple[str, ...]], tuple[Trouble, ...]] = {}
+        for path, text, sql_mode, parameters in _texts(case):
+            key = (text, sql_mode, parameters)
+            if key not in seen:
+                seen[key] = tuple(look(_cut(text, case.target, sql_mode), parameters))
+            for trouble in seen[key]:
                 mend = (
                     f"Instead: {trouble.instead}"
                     if trouble.instead
@@ -95,7 +106,7 @@ def _troubles(looking: Callable[[Case], Look]) -> Callable[[Case], Iterator[Foun
 
 def _functions(case: Case) -> Look:
     own = frozenset(code.name.upper() for code in case.old.schema.code if code.kind is Kind.FUNCTION)
-    return lambda cut: lost_functions(cut, case.target, own)
+    return lambda cut, _: lost_functions(cut, case.target, own)
 
 
 def _modes_in_code(case: Case) -> Iterator[Found]:
@@ -164,19 +175,19 @@ RULES: tuple[Rule, ...] = (
         "syntax-removed",
         Severity.ERROR,
         "It can't be loaded into the new version, or fails when it runs (error 1064).",
-        _troubles(lambda case: lambda cut: lost_syntax(cut, case.target)),
+        _troubles(lambda case: lambda cut, _: lost_syntax(cut, case.target)),
     ),
     Rule(
         "variable-in-code-removed",
         Severity.ERROR,
         "It fails when it runs (error 1193).",
-        _troubles(lambda case: lambda cut: lost_variables(cut, case.old.version, case.target)),
+        _troubles(lambda case: lambda cut, own: lost_variables(cut, case.old.version, case.target, own)),
     ),
     Rule(
         "reserved-word-in-code",
         Severity.ERROR,
         "It can't be loaded into the new version: the name would have to be quoted (error 1064).",
-        _troubles(lambda case: lambda cut: reserved_names(cut, case.old.version, case.target)),
+        _troubles(lambda case: lambda cut, _: reserved_names(cut, case.old.version, case.target)),
     ),
     Rule(
         "code-with-removed-mode",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from typing import NamedTuple
 
 from understudy.migrate.checks.constructs import REMOVED_MODES, lost_modes, unknown
@@ -25,9 +25,11 @@ KEYWORD_AFTER = {
     "SYSTEM": listed("FOR"),
 }
 CALLED = listed("GROUPING ROW ROW_NUMBER RANK LAG LEAD NTILE FIRST_VALUE LAST_VALUE NTH_VALUE JSON_TABLE OVER CUBE")
-SETTING = re.compile(
-    r"(?:^|; |\b(?:BEGIN|THEN|ELSE|DO|LOOP) )SET (?:(?:GLOBAL|SESSION|LOCAL) )?(\w+) :?=(?!\S)", re.IGNORECASE
-)
+SETTING = re.compile(r"(?:^|; |\b(?:BEGIN|THEN|ELSE|DO|LOOP|REPEAT) )SET ([^;]*)", re.IGNORECASE)
+ASSIGNMENT = re.compile(r"((?:GLOBAL|SESSION|LOCAL|PERSIST|PERSIST_ONLY) )?(\w+) :?=(?!\S)", re.IGNORECASE)
+DECLARED = re.compile(r"\bDECLARE (\w+(?: , \w+)*) (?!(?:CURSOR|CONDITION|HANDLER)\b)", re.IGNORECASE)
+PARAMETERS = re.compile(r"^CREATE\b[^;(]*\b(?:PROCEDURE|FUNCTION)\b[^;(]* \( ([^;]*)", re.IGNORECASE)
+PARAMETER = re.compile(r"(?:(?:IN|OUT|INOUT) )?(\w+) ", re.IGNORECASE)
 READING = re.compile(r"@@(?:(?:global|session|local)\.)?(\w+)", re.IGNORECASE)
 
 
@@ -50,13 +52,48 @@ def lost_syntax(found: list[Token], target: Version) -> Iterator[Trouble]:
         yield Trouble(f"{construct.name}: {turn(construct.spans, target)}", construct.instead)
 
 
-def lost_variables(found: list[Token], old: Version, target: Version) -> Iterator[Trouble]:
-    """Variables that are read or set, and gone."""
+def lost_variables(
+    found: list[Token], old: Version, target: Version, parameters: Iterable[str] = ()
+) -> Iterator[Trouble]:
+    """Variables that are read or set, and gone; `parameters` are those of the routine whose body it is."""
     text = skeleton(found)
-    names = [match[1].lower() for pattern in (READING, SETTING) for match in pattern.finditer(text)]
-    for name in dict.fromkeys(names):
+    own = _declared(text) | {name.lower() for name in parameters}
+    read = (match[1].lower() for match in READING.finditer(text))
+    for name in dict.fromkeys((*read, *_assigned(text, own))):
         if is_removed(name, old, target):
             yield Trouble(f"{name}: {turn(REMOVED[name].spans, target)}", REMOVED[name].instead)
+
+
+def _assigned(text: str, own: Set[str]) -> Iterator[str]:
+    """The server's variables that SET gives a value; a name without a scope is a local variable's first of all."""
+    for setting in SETTING.finditer(text):
+        for part in _listed(setting[1]):
+            match = ASSIGNMENT.match(part)
+            if match and (match[1] or match[2].lower() not in own):
+                yield match[2].lower()
+
+
+def _declared(text: str) -> set[str]:
+    """A routine's own names, by which its variables and those of its parameters that the text has go."""
+    names = {name for match in DECLARED.finditer(text) for name in match[1].lower().split(" , ")}
+    for created in PARAMETERS.finditer(text):
+        names |= {match[1].lower() for part in _listed(created[1]) if (match := PARAMETER.match(part))}
+    return names
+
+
+def _listed(text: str) -> Iterator[str]:
+    """What stands between the commas of a list, until a parenthesis closes that was open before."""
+    depth, part = 0, ""
+    for word in text.split():
+        if word == ")" and not depth:
+            break
+        if word == "," and not depth:
+            yield part
+            part = ""
+            continue
+        depth += (word == "(") - (word == ")")
+        part += word + " "
+    yield part
 
 
 def set_modes(found: list[Token], target: Version) -> Iterator[Trouble]:

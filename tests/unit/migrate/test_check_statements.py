@@ -12,7 +12,7 @@ from understudy.migrate.checks.constructs import lost_modes, without_modes
 from understudy.migrate.checks.defaults import normal
 from understudy.migrate.checks.reserved import becomes_reserved
 from understudy.migrate.checks.rules import RULES
-from understudy.migrate.checks.schema import Column, Schema, Table
+from understudy.migrate.checks.schema import Code, Column, Kind, Schema, Table
 from understudy.migrate.checks.spans import holds, maria, my, turn
 from understudy.migrate.checks.statements import (
     lost_functions,
@@ -74,6 +74,14 @@ def test_every_rule_has_an_id_of_its_own_and_says_why() -> None:
         ("UPDATE t SET date_format = 1", []),
         ("SET GLOBAL date_format = ''", ["date_format"]),
         ("SELECT @@tx_isolation", ["tx_isolation"]),
+        ("SET @a = (SELECT MAX(b, c) FROM t), tx_isolation = 'x'", ["tx_isolation"]),
+        ("SET a = CONCAT(b, date_format = 1), c = 2", []),
+        ("REPEAT SET SESSION sql_mode = '', new = 1; UNTIL 1 END REPEAT", ["new"]),
+        ("BEGIN DECLARE a, Date_Format VARCHAR(9); SET date_format = '%Y'; SET a = 1, DATE_FORMAT = ''; END", []),
+        ("BEGIN DECLARE date_format INT; SET GLOBAL date_format = ''; END", ["date_format"]),
+        ("BEGIN DECLARE old CURSOR FOR SELECT 1; SET old = 1; END", ["old"]),
+        ("CREATE PROCEDURE a.p(IN new VARCHAR(9), OUT old INT) BEGIN SET old = 1, new = 2; END", []),
+        ("CREATE FUNCTION f() RETURNS INT BEGIN SET new = 2; RETURN f(new, old); END", ["new"]),
         ("SET sql_mode = 'NO_AUTO_CREATE_USER,STRICT_ALL_TABLES'", ["sql_mode NO_AUTO_CREATE_USER"]),
         ("SELECT rank FROM t", ["RANK is a reserved word there"]),
         ("SELECT t.rank FROM t", []),
@@ -102,6 +110,13 @@ def test_what_mysql_9_7_does_not_understand_of_a_statement_of_5_6(sql: str, foun
 )
 def test_what_mariadb_does_not_understand_of_mysqls(sql: str, found: list[str]) -> None:
     assert troubles(sql, NEW, MARIA) == found
+
+
+def test_a_parameter_is_no_variable_of_the_server() -> None:
+    procedure = Code(Kind.PROCEDURE, "s", "p", "BEGIN SET new = 1; SET old = 2; END", "", names=("New", "x"))
+    side = Side("old:3306", OLD, {}, Schema(code=(procedure,)))
+    rule = next(rule for rule in code.RULES if rule.id == "variable-in-code-removed")
+    assert [one.found.partition(":")[0] for one in rule.find(Case(side, NEW, grow([])))] == ["old"]
 
 
 def test_a_word_is_reserved_from_its_version_on() -> None:

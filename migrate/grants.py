@@ -50,6 +50,7 @@ SCHEMA = (
     Word.TRIGGERS,
     Word.EVENTS,
     Word.OWN_TABLES,
+    Word.COLLATIONS,
 )
 WATCHING = (*LOOKING, Word.BINARY_LOGS, Word.BINLOG_EVENTS, Word.RELAY_EVENTS)
 DEFINITIONS = (Word.READ_ROWS, Word.VIEWS, Word.TRIGGERS, Word.EVENTS)  # SELECT shows all but the last three kinds

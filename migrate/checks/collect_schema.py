@@ -47,7 +47,7 @@ def schema(session: Database, *, with_tables: bool = True) -> Schema:
                 for name, support, *_ in reader.plain("SHOW ENGINES")
                 if str(support) in ("YES", "DEFAULT")
             ),
-            frozenset(str(row[0]) for row in reader.plain("SHOW COLLATION")),
+            frozenset(str(name) for (name,) in reader.ask(Word.COLLATIONS)),
             frozenset(str(name) for (name,) in reader.ask(Word.OWN_TABLES)),
         )
 

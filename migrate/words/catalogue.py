@@ -47,6 +47,10 @@ _EVENTS = (
     "SELECT EVENT_SCHEMA, EVENT_NAME, EVENT_DEFINITION, DEFINER, SQL_MODE"
     f" FROM information_schema.EVENTS WHERE EVENT_SCHEMA {_ALIEN}"
 )
+_COLLATIONS = "SELECT COLLATION_NAME FROM information_schema.COLLATIONS"
+_FULL_COLLATIONS = (  # COLLATIONS lists uca1400_ai_ci once for all character sets, as SHOW COLLATION does
+    "SELECT FULL_COLLATION_NAME FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY"
+)
 _OWN_TABLES = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'mysql'"
 
 TABLE: tuple[Row, ...] = (
@@ -86,4 +90,6 @@ TABLE: tuple[Row, ...] = (
     *both(Word.TRIGGERS, _TRIGGERS, "TRIGGER"),
     *both(Word.EVENTS, _EVENTS, "EVENT"),
     *both(Word.OWN_TABLES, _OWN_TABLES, "SELECT"),
+    *both(Word.COLLATIONS, _COLLATIONS),
+    Row(Word.COLLATIONS, MARIA, (10, 10), _FULL_COLLATIONS),
 )

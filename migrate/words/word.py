@@ -68,6 +68,7 @@ class Word(StrEnum):
     TRIGGERS = "triggers"
     EVENTS = "events"
     OWN_TABLES = "own_tables"  # those in the database mysql
+    COLLATIONS = "collations"  # by the names that columns tell
     LOGS_KEPT = "logs_kept"  # for how many seconds binary logs are kept; 0 for ever
     KEEP_LOGS = "keep_logs"  # seconds; in whole days where the server knows no less
     DAYS_KEPT = "days_kept"  # what an older configuration says where seconds are set too: those are refused beside it

@@ -207,6 +207,7 @@ PLANTED: dict[str, tuple[Plant, ...]] = {
     "dollar-name": plant(OLD, NEW, "faulty.rank.$price"),
     "collation-missing": plant("mysql-9.7", "11.8.6-MariaDB", "faulty.japanese.t")
     + plant("mysql-9.7", "11.8.6-MariaDB", "faulty.japanese.t", new="mariadb-11.8")
+    + plant("mariadb-11.8", "11.8.6-MariaDB", new="mariadb-11.8")
     + plant("mariadb-11.8", NEW, "faulty.modern.t"),
     "charset-utf8mb3": plant(OLD, NEW, "three"),
     "default-collation-shifts": plant(OLD, NEW, "shifting"),

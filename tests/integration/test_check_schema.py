@@ -88,9 +88,10 @@ def test_the_findings_for_a_server_that_stays_as_it_is_are_about_its_schema_alon
         "charset-utf8mb3", "dollar-name",
     }  # fmt: skip
     for side in sides.values():
-        case = Case(side, side.version, grow([]))
-        ours = {one.rule for one in examine(case, RULES) if one.rule in PLANTED}
-        assert ours <= lasting, side.version
+        for new in (None, replace(side, address="new:3306")):
+            case = Case(side, side.version, grow([]), new=new)
+            ours = {one.rule for one in examine(case, [rule for rule in RULES if rule.id in PLANTED])}
+            assert ours <= lasting, (side.version, new is not None)
 
 
 @pytest.mark.parametrize("rule", ["default-changed"])

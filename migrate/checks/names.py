@@ -172,7 +172,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "charset-utf8mb3",
         Severity.NOTE,
-        "utf8mb3 is deprecated since MySQL 8.0; what the name utf8 means is to change.",
+        "It has no characters of four bytes, such as emoji. MySQL deprecates it since 8.0, and utf8 is to mean utf8mb4"
+        " there; in MariaDB old_mode tells what utf8 means since 10.6.",
         _utf8mb3,
     ),
     Rule(

@@ -103,3 +103,11 @@ def test_null_becomes_now_in_every_timestamp_that_takes_no_null(
     it = table(column(kind, default, nullable=nullable))
     assert len(found("timestamp-null", "5.6.24", "9.7.4", it)) == told
     assert found("timestamp-null", "8.0.36", "9.7.4", it) == []
+
+
+def test_what_is_said_of_utf8mb3_holds_in_either_flavour() -> None:
+    it = table(collation="utf8mb3_general_ci")
+    for old, target in (("5.7.44", "9.7.4"), ("10.5.23-MariaDB", "11.8.6-MariaDB")):
+        (told,) = found("charset-utf8mb3", old, target, it)
+        assert "MySQL deprecates it" in told.why
+        assert "MariaDB" in told.why

@@ -9,16 +9,16 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
-from understudy.migrate.faults import LockedError
+from understudy.migrate.faults import LockedError, StatementError
 from understudy.migrate.ports import Clock, Database
 from understudy.migrate.verify.details import findings_of
 from understudy.migrate.verify.keys import Value
 from understudy.migrate.verify.moments import Moments
 from understudy.migrate.verify.narrowing import Suspects, keyed
 from understudy.migrate.verify.pairs import Pair
-from understudy.migrate.verify.sessions import Sides
+from understudy.migrate.verify.sessions import Sides, is_passing
 from understudy.migrate.verify.state import Opened, State
 from understudy.migrate.verify.suspects import Sight, Suspect, Verdict
 
@@ -54,13 +54,14 @@ class Group:
 
 
 class Rechecker:
-    """Takes suspects from workers, settles them in `state`."""
+    """Takes suspects from workers, settles them in `state`; `trouble` is told of a table that can't be read."""
 
     def __init__(
-        self, sides: Sides, moments: Moments, state: State, clock: Clock, looks: int, keep: int, lock_rows: bool
-    ) -> None:
+        self, sides: Sides, moments: Moments, state: State, clock: Clock, looks: int, keep: int, lock_rows: bool,
+        trouble: Callable[[str, str], None],
+    ) -> None:  # fmt: skip
         self._sides, self._moments, self._state, self._clock = sides, moments, state, clock
-        self._looks, self._keep, self._lock_rows = looks, keep, lock_rows
+        self._looks, self._keep, self._lock_rows, self._trouble = looks, keep, lock_rows, trouble
         self._waiting: deque[Group] = deque()
         self._changed = threading.Condition()
         self._pending = 0
@@ -97,7 +98,10 @@ class Rechecker:
             self._changed.notify_all()
 
     def run(self, is_ending: Callable[[], bool]) -> None:
-        """Until closed and done, or until it is to end. Raises what the servers or the waits raise."""
+        """Until closed and done, or until it is to end.
+
+        Raises what the servers or the waits raise, but not what concerns one table, dropped or altered meanwhile.
+        """
         groups: list[Group] = []
         rest_s = FIRST_REST_S
         while not is_ending():
@@ -125,9 +129,23 @@ class Rechecker:
         self._moments.old_has_new()
         after = self._read(groups, old=True)
         for group, *sights in zip(groups, before, new, after, strict=True):
-            self._judge(group, *sights)
+            with self._of_its_own(group):
+                self._judge(group, *sights)
+
+    @contextmanager
+    def _of_its_own(self, group: Group) -> Iterator[None]:
+        """What the server says of a group's table inside ends the group alone: its range is not settled, and stays."""
+        try:
+            yield
+        except StatementError as error:
+            if is_passing(error):
+                raise
+            self._trouble(group.pair.name, error.what)
+            self._dropped(group, list(group.suspects))
 
     def _judge(self, group: Group, *sights: Mapping[Value, Sight]) -> None:
+        if group.is_settled:  # its table could not be read
+            return
         before, new, after = sights
         group.looks += 1
         group.differing.clear()
@@ -148,24 +166,28 @@ class Rechecker:
         elif verdict is Verdict.UNDECIDED:
             group.of.undecided += 1
         if verdict is not Verdict.DIFFERS:
-            del group.suspects[key]
-            with self._changed:
-                self._pending -= 1
-                self._changed.notify_all()
+            self._dropped(group, [key])
 
     def _tell(self, group: Group) -> None:
         sights = {key: group.suspects[key].last for key in group.differing}
         self._state.found(group.pair.name, findings_of(self._sides, group.pair, sights), self._keep)
         group.of.differing += len(sights)
-        for key in sights:
-            del group.suspects[key]
+        self._dropped(group, list(sights))
         group.differing.clear()
+
+    def _dropped(self, group: Group, keys: Sequence[Value]) -> None:
+        for key in keys:
+            del group.suspects[key]
         with self._changed:
-            self._pending -= len(sights)
+            self._pending -= len(keys)
             self._changed.notify_all()
 
     def _read(self, groups: Sequence[Group], old: bool) -> list[dict[Value, Sight]]:
-        return [dict(self._sights(group.pair, list(group.suspects), old)) for group in groups]
+        found: list[dict[Value, Sight]] = [{} for _ in groups]
+        for place, group in enumerate(groups):
+            with self._of_its_own(group):
+                found[place] = dict(self._sights(group.pair, list(group.suspects), old))
+        return found
 
     def _sights(self, pair: Pair, keys: Sequence[Value], old: bool) -> Iterator[tuple[Value, Sight]]:
         session, copy = (self._sides.old, pair.old) if old else (self._sides.new, pair.new)

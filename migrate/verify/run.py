@@ -177,7 +177,7 @@ class Run:
             for pair in todo
             if pair.name not in names
         ]
-        schedule = Schedule(self._state, cutters, list(batches(small)), self._settings.workers)
+        schedule = Schedule(self._state, cutters, list(batches(small)), self._settings.workers, self.tally.trouble)
         with ExitStack() as stack:
             self._together(schedule, stack)
 
@@ -197,7 +197,7 @@ class Run:
 
         rechecker = self.rechecker = Rechecker(
             sides(), stack.enter_context(closing(self._moments())), self._state, self._clock,
-            settings.looks, settings.max_keys, settings.lock_rows,
+            settings.looks, settings.max_keys, settings.lock_rows, self.tally.trouble,
         )  # fmt: skip
         turns = Turns(self._servers, self._old, self.share, self._clock, self.ending)
         workers = [

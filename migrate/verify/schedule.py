@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from understudy.migrate.faults import StatementError
 from understudy.migrate.ports import Database
 from understudy.migrate.verify.cutting import Cutter, Range
 from understudy.migrate.verify.pairs import Pair
+from understudy.migrate.verify.sessions import is_passing
 from understudy.migrate.verify.state import Opened, State
 
 SMALL_ROWS = 1_000
@@ -49,10 +51,13 @@ def is_small(pair: Pair) -> bool:
 
 
 class Schedule:
-    """What remains to be looked at; workers take from it."""
+    """What remains to be looked at; workers take from it. `trouble` is told of a table that can't be cut, and why."""
 
-    def __init__(self, state: State, cutters: Iterable[Cutter], small: Sequence[Batch], workers: int) -> None:
-        self._state, self._workers = state, workers
+    def __init__(
+        self, state: State, cutters: Iterable[Cutter], small: Sequence[Batch], workers: int,
+        trouble: Callable[[str, str], None],
+    ) -> None:  # fmt: skip
+        self._state, self._workers, self._trouble = state, workers, trouble
         self._lock = threading.Lock()
         known = list(cutters)
         self._begun = [Piece(cutter, chunk) for cutter in known for chunk in state.left(cutter.pair.name)]
@@ -72,7 +77,10 @@ class Schedule:
             self._begun = [piece for piece in self._begun if piece.cutter is not cutter]
 
     def take(self, old: Database) -> Piece | Batch | None:
-        """What is next; None where nothing is left. `old` is asked where the range ends."""
+        """What is next; None where nothing is left. `old` is asked where the range ends.
+
+        Raises ServerError, but not where it concerns one table, which may be dropped or altered meanwhile.
+        """
         while True:
             with self._lock:
                 if self._begun:
@@ -86,6 +94,13 @@ class Schedule:
             try:
                 if cut := self._piece(cutter, old):
                     return cut
+            except StatementError as error:
+                cutter.busy -= 1
+                if is_passing(error):
+                    raise
+                self._trouble(cutter.pair.name, error.what)
+                self.drop(cutter)
+                continue
             except BaseException:
                 cutter.busy -= 1
                 raise

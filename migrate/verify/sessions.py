@@ -33,6 +33,11 @@ def opened(servers: Servers, address: str) -> Database:
     return session
 
 
+def is_passing(error: ServerError) -> bool:
+    """Whether the same may be answered if it is asked again."""
+    return isinstance(error, PASSING) or error.number in PASSING_NUMBERS
+
+
 def retried(
     ask: Callable[[], T], clock: Clock, retry_s: float, is_ending: Callable[[], bool], before: Callable[[], object]
 ) -> T:
@@ -42,8 +47,7 @@ def retried(
         try:
             return attempt()
         except ServerError as error:
-            passing = isinstance(error, PASSING) or error.number in PASSING_NUMBERS
-            if not passing or clock.monotonic_s() > end:
+            if not is_passing(error) or clock.monotonic_s() > end:
                 raise
         if is_ending():
             raise EndedError("verify was ended")

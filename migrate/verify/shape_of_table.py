@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
+from understudy.migrate.faults import ServerError
 from understudy.migrate.ports import Database
 from understudy.migrate.slices import WHOLE, Slice
 from understudy.migrate.sqltext import identifier
@@ -17,6 +18,7 @@ from understudy.migrate.verify.things import Facts, Part, Shared, Thing, path
 Key = tuple[str, str]
 Rows = Iterator[tuple[Any, ...]]
 Parts = dict[Key, dict[Part, Facts]]
+NOT_THERE = 1146
 JSON_TEXT = ("utf8mb3_bin", "utf8mb4_bin")
 
 
@@ -73,7 +75,7 @@ class Tables:
         for schema, name, kind, engine, collation, options, comment, following in base:
             key = (schema, name)
             if kind == "SEQUENCE":
-                yield self._sequence(schema, name)
+                yield from self._sequence(schema, name)
             elif kind in ("BASE TABLE", "SYSTEM VERSIONED"):
                 facts = self._shared.facts(
                     engine=engine or "unusable",
@@ -87,8 +89,13 @@ class Tables:
                 order = self.columns_of.get(key, ())
                 yield Thing(Kind.TABLE, path(schema, name), "table", facts, parts.pop(key, {}), order)
 
-    def _sequence(self, schema: str, name: str) -> Thing:
-        row = self._session.row(f"SELECT * FROM {identifier(schema, name)}") or {}
+    def _sequence(self, schema: str, name: str) -> Iterator[Thing]:
+        try:
+            row = self._session.row(f"SELECT * FROM {identifier(schema, name)}") or {}
+        except ServerError as error:
+            if error.number != NOT_THERE:
+                raise
+            return  # it was dropped a moment ago
         facts = self._shared.facts(
             start=row.get("start_value"),
             minimum=row.get("minimum_value"),
@@ -98,7 +105,7 @@ class Tables:
             cache=row.get("cache_size"),
             next_value=row.get("next_not_cached_value"),
         )
-        return Thing(Kind.TABLE, path(schema, name), "sequence", facts)
+        yield Thing(Kind.TABLE, path(schema, name), "sequence", facts)
 
     def _columns(self, part: Slice, checks: Parts) -> Parts:
         found: Parts = defaultdict(dict)

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,9 +32,15 @@ from understudy.migrate.faults import ServerError, UnreachableError
 from understudy.migrate.logins import FromSettings
 from understudy.migrate.mysql import MySql, Session
 from understudy.migrate.sqltext import identifier
+from understudy.migrate.verify import catalogue
+from understudy.migrate.verify.moments import Descent, Hop, Moments
 from understudy.migrate.verify.options import Outcome, Result
+from understudy.migrate.verify.pairs import paired
+from understudy.migrate.verify.rechecking import Pending, Rechecker
 from understudy.migrate.verify.running import Asked, outcomes
 from understudy.migrate.verify.sessions import Sides
+from understudy.migrate.verify.state import State
+from understudy.migrate.verify.tables import match
 from understudy.migrate.verify.yielding import Share, Turns
 from understudy.migrate.words import Word
 
@@ -314,6 +321,68 @@ def test_a_table_that_is_altered_meanwhile_is_read_again(stage: Stage) -> None:
 
     outcome = in_the_middle(stage, database, stage.operator(workers=1), alter)
     assert told(outcome.findings) == {("changed-row", ("77",), ("note",))}
+
+
+def test_tables_that_are_dropped_or_altered_before_they_are_cut_are_left_to_the_next_round_and_all_others_are_compared(
+    stage: Stage,
+) -> None:
+    database = two_tables(stage)
+    for name in ("gone", "keyed"):
+        stage.write(*counted(database, name, 1500))
+    for name in ("brief", "small"):
+        stage.write(*counted(database, name, 10))
+    with stage.old.sql() as session:
+        session.rows(f"ANALYZE TABLE {database}.gone, {database}.keyed, {database}.brief, {database}.small")
+
+    def alter() -> None:
+        with stage.old.sql() as session:
+            session.execute(f"DROP TABLE {database}.gone, {database}.brief")
+            session.execute(f"ALTER TABLE {database}.keyed CHANGE id number INT")
+        stage.settle()
+        stage.spoil("new", f"UPDATE {database}.small SET k = k + 1 WHERE id = 3")
+        stage.spoil("new", f"UPDATE {database}.keyed SET k = k + 1 WHERE number = 7")
+
+    outcome = in_the_middle(stage, database, stage.operator(workers=1), alter)
+    assert not outcome.why, outcome
+    said = {one.name.split(".")[1]: one.result for one in outcome.tables}
+    assert said == {"a": Result.EQUAL, "z": Result.EQUAL, "keyed": Result.DIFFERENT, "small": Result.DIFFERENT}
+    assert told(outcome.findings) == {("changed-row", ("7",), ("k",)), ("changed-row", ("3",), ("k",))}
+
+
+@pytest.mark.parametrize("alter", ["DROP TABLE {}.gone", "ALTER TABLE {}.gone CHANGE id number INT"])
+def test_a_table_that_is_dropped_or_altered_before_its_rows_are_looked_at_again_keeps_no_other_from_its_verdict(
+    stage: Stage, alter: str, tmp_path: Path
+) -> None:
+    database = fresh(stage)
+    only = [f"{database.strip('`')}.*"]
+    stage.write(*counted(database, "gone", 10), *counted(database, "stays", 10))
+    stage.spoil("new", f"UPDATE {database}.stays SET k = k + 1 WHERE id = 3")
+    settings, clock, troubles = load(stage.operator().file).migrate, SystemClock(), dict[str, str]()
+    servers = MySql(FromSettings(settings))
+    hops = [Hop(server.address) for server in (*stage.between, stage.new)]
+    ways = Descent(stage.old.address, (), tuple(hops))
+    with (
+        closing(State(tmp_path / "state.sqlite")) as state,
+        closing(Sides(servers, stage.old.address, stage.new.address, clock, 30)) as sides,
+        closing(Moments(servers, ways, clock, 30, lambda: False)) as moments,
+    ):
+        matched = match(catalogue.tables(sides.old, only), catalogue.tables(sides.new, only), folded=False)
+        pairs = [paired(*both, thorough=False) for both in sorted(matched.both, key=lambda both: both[0].name)]
+        state.anew({pair.name: pair.digest for pair in pairs})
+        rechecker = Rechecker(sides, moments, state, clock, 5, 10, False, troubles.__setitem__)
+        for pair in pairs:
+            pending = Pending(state.opened(pair.name, None, None, last=True), 10)
+            rechecker.add(pending, pair, {("3",): (1, 2), ("4",): (1, 2)}, lambda: False)
+            rechecker.release(pending)
+        stage.write(alter.format(database))
+        rechecker.close()
+        rechecker.run(lambda: False)
+        gone, stays = (pair.name for pair in pairs)
+        assert list(troubles) == [gone]
+        assert rechecker.pending == 0
+        assert state.unfinished() == {gone}, "its range is looked at again, if the table is still there"
+        assert told(tuple(state.findings())) == {("changed-row", ("3",), ("k",))}
+        assert state.tables()[stays].differing == 1
 
 
 def test_sessions_that_are_killed_are_opened_again(stage: Stage) -> None:

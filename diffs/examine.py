@@ -108,7 +108,7 @@ class Examiner:
         endpoint = self._endpoints.of(exchange.request.method, exchange.request.target)
         gravest = 0
         places: list[tuple[Place, Judged]] = []
-        for shadow, found, outcome in judged:
+        for shadow, found, outcome, asked in judged:
             gravest = max(gravest, GRAVITY[outcome])
             pair = self.tally.pair(endpoint, shadow)
             pair.outcome(outcome)
@@ -116,17 +116,19 @@ class Examiner:
             if isinstance(old, Reply) and isinstance(new, Reply):
                 pair.latency.add(old.elapsed_ms, new.elapsed_ms)
             if found:
-                places += pair.differences(found, bool(exchange.again), exchange.at, self._limits)
+                places += pair.differences(found, asked, exchange.at, self._limits)
         if places:
             sample = self._sample(exchange, places)
             if self._ships:
                 self._event(exchange, places, sample)
         return OUTCOMES[gravest]
 
-    def _pair(self, exchange: Exchange, shadow: str) -> tuple[list[Judged], Outcome]:
+    def _pair(self, exchange: Exchange, shadow: str) -> tuple[list[Judged], Outcome, bool]:
+        """A pair's differences and their outcome, and whether asking again told anything."""
         old, new = exchange.answers[exchange.primary], exchange.answers[shadow]
         found = compare(old, new, self._rules)
-        return verdicts(found, self._again(exchange, shadow, found) if exchange.again else None)
+        second = self._again(exchange, shadow, found) if exchange.again else None
+        return *verdicts(found, second), second is not None
 
     def _again(self, exchange: Exchange, shadow: str, found: list[Difference]) -> Again | None:
         first = exchange.answers[exchange.primary]

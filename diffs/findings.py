@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from msgspec import Struct
 from understudy.diffs.sketch import Paired, Sketch
 from understudy.diffs.statistics import latency_summary
 from understudy.diffs.store import OUTCOMES, connect
+from understudy.diffs.tally import OTHER_PATH
 from understudy.errors import NoSampleError, StoreError
 from understudy.exchange import Exchange
 
@@ -45,7 +47,8 @@ class EndpointRow(Struct):
 class PlaceRow(Struct):
     """A place in which answers differ; `samples` are IDs for `diffs show`.
 
-    `likely_noise` says that the old stack differed from itself here, in most requests that were asked again.
+    Of `requests`, `asked` were asked again. `likely_noise` says that in half of those or more the old stack differed
+    from itself here, in this kind: that excuses what was not asked again, and nothing that was, and was confirmed.
     """
 
     endpoint: str
@@ -64,9 +67,16 @@ class PlaceRow(Struct):
     likely_noise: bool = False
 
     @property
+    def blamed(self) -> int:
+        """In how many requests the new stack is to blame: none of noise, or of what settled when asked again."""
+        if self.name in _FORGIVEN:
+            return 0
+        return self.asked if self.likely_noise else self.requests
+
+    @property
     def is_forgiven(self) -> bool:
-        """Whether the new stack is not to blame: noise, or settled when asked again."""
-        return self.name in _FORGIVEN or self.likely_noise
+        """Whether the new stack is to blame in none of the requests."""
+        return not self.blamed
 
 
 class KeptSample(Struct):
@@ -211,15 +221,18 @@ def _gravity(row: PlaceRow) -> tuple[bool, int, int, str, str]:
 
 
 def _mark_noise(rows: list[PlaceRow]) -> None:
-    """Mark what was not asked again at a place that was found noisy where it was asked."""
-    asked: dict[tuple[str, str, str], int] = {}
-    noisy: dict[tuple[str, str, str], int] = {}
+    """Mark the places that were found noisy, in the same kind of difference, where they were asked again.
+
+    The one that stands for all places beyond the limit is none: noise in some of them says nothing of the others.
+    """
+    asked: Counter[tuple[str, ...]] = Counter()
+    noisy: Counter[tuple[str, ...]] = Counter()
     for row in rows:
-        place = (row.endpoint, row.shadow, row.path)
-        asked[place] = asked.get(place, 0) + row.asked
+        place = (row.endpoint, row.shadow, row.path, row.kind)
+        asked[place] += row.asked
         if row.name == "noise":
-            noisy[place] = noisy.get(place, 0) + row.requests
+            noisy[place] += row.requests
     for row in rows:
-        place = (row.endpoint, row.shadow, row.path)
-        if row.name not in _FORGIVEN and place in noisy:
+        place = (row.endpoint, row.shadow, row.path, row.kind)
+        if row.name not in _FORGIVEN and row.path != OTHER_PATH:
             row.likely_noise = noisy[place] >= NOISY_SHARE * asked[place] > 0

@@ -182,6 +182,8 @@ def place(row: PlaceRow, narrow: bool = False) -> Text:
         text.append(f", {row.places:,} places")
     if row.likely_noise:
         text.append("  likely noise: the old stack differed from itself here when asked again", "dim")
+    if row.likely_noise and row.asked:
+        text.append(f", but not in {row.asked:,} that were confirmed", "dim")
     text.append("\n  " if narrow else "\n    ")
     text.append_text(example(row.kind, row.old, row.new))
     if row.samples:

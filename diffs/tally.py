@@ -84,7 +84,7 @@ class PairTally:
     def differences(self, judged: list[Judged], asked: bool, at: float, limits: Limits) -> list[tuple[Place, Judged]]:
         """Count one request's differences; answers the places they fall into, with the first difference of each.
 
-        `asked` says that the request was asked again, `at` when it was made (unix seconds).
+        `asked` says that the request was asked again and the old stack answered, `at` when it was made (unix seconds).
         """
         firsts: list[tuple[Place, Judged]] = []
         seen: set[int] = set()

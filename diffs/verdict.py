@@ -66,8 +66,7 @@ def count(rows: Sequence[EndpointRow], places: Sequence[PlaceRow]) -> list[Count
     """The endpoints of one shadow, those with the most differing requests first."""
     blamed: Counter[str] = Counter()
     for place in places:
-        if not place.is_forgiven:
-            blamed[place.endpoint] += place.requests
+        blamed[place.endpoint] += place.blamed
     counted = []
     for row in rows:
         unlike = row.outcomes["different"] + row.outcomes["failed"]
@@ -121,7 +120,7 @@ def _open(places: Sequence[PlaceRow], shadow: str) -> tuple[Open, ...]:
     endpoints: defaultdict[str, set[str]] = defaultdict(set)
     for place in places:
         if place.shadow == shadow and not place.is_forgiven:
-            requests[place.name] += place.requests
+            requests[place.name] += place.blamed
             endpoints[place.name].add(place.endpoint)
     order = {name: grave for grave, name in enumerate(GRAVEST)}
     names = sorted(requests, key=lambda name: (order.get(name, len(order)), -requests[name], name))

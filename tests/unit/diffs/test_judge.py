@@ -105,6 +105,51 @@ def test_rows_that_come_in_another_order_each_time_hide_no_wrong_value(settings:
     findings.close()
 
 
+def marked(settings: Settings) -> dict[tuple[str, str], tuple[bool, int]]:
+    """What is judged now: of each path and class whether it is likely noise, and how many requests are blamed."""
+    judged(settings)
+    findings = Findings(settings.database)
+    found = {(row.path, row.name): (row.likely_noise, row.blamed) for row in findings.places()}
+    findings.close()
+    return found
+
+
+def test_what_was_asked_again_and_confirmed_is_blamed_however_noisy_its_place_is(settings: Any) -> None:
+    chosen = settings()
+    good, bad = {"x": "Müller"}, {"x": "M?ller"}
+    Recorder(chosen.recordings).segment(
+        *(exchange(f"n{i}", {"x": "1"}, {"x": "2"}, old={"x": "3"}, new={"x": "4"}) for i in range(5)),
+        *(exchange(f"c{i}", good, bad, old=good, new=bad) for i in range(3)),
+        exchange("u", good, bad),
+        exchange("w", good, bad, old=Failure("timeout", 9.0), new=bad),  # which confirms nothing
+        *(exchange(f"v{i}", {"x": "1"}, {"x": "2"}) for i in range(4)),
+        exchange("t", {"x": "1"}, {"x": None}),
+    )
+    assert marked(chosen) == {
+        ("$.x", "noise"): (False, 0),
+        ("$.x", "charset"): (True, 3),
+        ("$.x", "value"): (True, 0),
+        ("$.x", "type"): (False, 1),  # another kind than the noise's
+    }
+
+
+def test_what_stands_for_all_other_places_is_never_taken_for_noise(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("understudy.diffs.tally.MAX_PLACES", 1)
+    chosen = settings()
+    Recorder(chosen.recordings).segment(
+        exchange("a", {"a": 1}, {"a": 2}),
+        *(exchange(f"n{i}", {"x": 1}, {"x": 2}, old={"x": 3}, new={"x": 4}) for i in range(5)),
+        *(exchange(f"v{i}", {"y": 1}, {"y": 2}) for i in range(4)),
+    )
+    assert marked(chosen) == {
+        ("$.a", "value"): (False, 1),
+        ("(other)", "noise"): (False, 0),
+        ("(other)", "value"): (False, 4),
+    }
+
+
 def test_a_second_judge_goes_on_where_the_first_ended(settings: Any) -> None:
     chosen = settings()
     recorder = Recorder(chosen.recordings)

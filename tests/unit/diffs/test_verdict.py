@@ -31,8 +31,10 @@ def endpoint(name: str = "GET /a", ratio: float = 1.0, slower: bool = False, **o
     return EndpointRow(name, "new", sum(counts.values()), counts, latency, slower)
 
 
-def place(requests: int, name: str = "value", at: str = "GET /a", likely_noise: bool = False) -> PlaceRow:
-    return PlaceRow(at, "new", "$.x", "value", name, requests, requests, 0, 0.0, 0.0, "1", "2", [], likely_noise)
+def place(
+    requests: int, name: str = "value", at: str = "GET /a", likely_noise: bool = False, asked: int = 0
+) -> PlaceRow:
+    return PlaceRow(at, "new", "$.x", "value", name, requests, requests, asked, 0.0, 0.0, "1", "2", [], likely_noise)
 
 
 def seen(*rows: EndpointRow | PlaceRow, **totals: int) -> Seen:
@@ -64,6 +66,7 @@ LENIENT = Verdict(min_requests=1, min_endpoint_requests=1, max_different=0.5)
         ([endpoint(equal=9_980, different=20), place(20)], {}, NO_GO, "20 of 10,000 requests differ: 0.2 %, 0.1 %"),
         ([endpoint(equal=9_980, failed=20), place(20, "failure")], {}, NO_GO, "20 of 10,000 requests differ"),
         ([endpoint(equal=10_000, different=900), place(900, likely_noise=True)], {}, GO, ""),
+        ([endpoint(equal=10_000, different=900), place(900, likely_noise=True, asked=90)], {}, NO_GO, "90 of 10,090"),
         ([endpoint(equal=10_000, different=900), place(900, "noise"), place(2)], {}, GO, ""),
         ([endpoint(equal=10_000, different=900), place(900, "noise"), place(900)], {}, NO_GO, "900 of 10,900"),
         (
@@ -115,6 +118,7 @@ def test_the_numbers_are_those_of_this_shadow() -> None:
     assert (made.requests, made.telling, made.different, made.endpoints) == (100, 92, 2, 1)
     assert made.different_lower < 2 / 92 < made.different_upper
     assert made.open == (Open("new_error", 1, 1), Open("value", 1, 1))
+    assert ruled(endpoint(different=9), place(9, likely_noise=True, asked=2)).open == (Open("value", 2, 1),)
     assert (made.ratio_p50, made.old_p95_ms, made.new_p95_ms) == (1.0, 20.0, 20.0)
     assert (made.lost, made.last_at) == (900, 1_795_000_000.0)
 

@@ -37,6 +37,8 @@ def _old(*until: int) -> tuple[Span, ...]:
 
 
 WITHIN = r"(?:(?!;).)*?"  # the rest of the same statement
+# as far as the parentheses here are closed, which is to three within one another
+CLOSED = r"(?:[^();]|\((?:[^();]|\((?:[^();]|\([^();]*\))*\))*\))*"
 CONSTRUCTS: tuple[Construct, ...] = (
     _construct(
         "GROUP BY … ASC or DESC",
@@ -147,6 +149,13 @@ CONSTRUCTS: tuple[Construct, ...] = (
     ),
     _construct("MEMBER OF", r"\bMEMBER OF \(", (my((8, 0, 17)),), "SELECT 1 MEMBER OF('[1]')", "JSON_CONTAINS()"),
     _construct("LATERAL", r"\bLATERAL \(", (my((8, 0, 14)),), "SELECT * FROM t, LATERAL (SELECT t.a) x", "a join"),
+    _construct(
+        "RETURNING within JSON_VALUE",
+        r"\bJSON_VALUE \(" + WITHIN + rf"\bRETURNING\b(?={CLOSED}\))",
+        (my((8, 0, 21)),),
+        "SELECT JSON_VALUE('1', '$' RETURNING SIGNED)",
+        "CAST(JSON_VALUE(…) AS …)",
+    ),
     _construct("VALUES ROW(…)", r"\bVALUES ROW \(", (my((8, 0, 19)),), "VALUES ROW(1, 2)", "VALUES (…)"),
     _construct("FOR SHARE", r"\bFOR SHARE\b", (my((8, 0, 1)),), "SELECT a FROM t FOR SHARE", "LOCK IN SHARE MODE"),
     _construct(
@@ -172,7 +181,7 @@ CONSTRUCTS: tuple[Construct, ...] = (
     ),
     _construct(
         "RETURNING",
-        r"\b(?:INSERT|DELETE|REPLACE)\b" + WITHIN + r"\bRETURNING\b(?! [,.=])",
+        r"\b(?:INSERT|DELETE|REPLACE)\b" + WITHIN + rf"\bRETURNING\b(?! [,.=])(?!{CLOSED}\))",
         (MARIA,),
         "DELETE FROM t WHERE a = 77 RETURNING a",
         "a SELECT before or after",

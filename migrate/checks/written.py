@@ -36,8 +36,9 @@ UNSAFE: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     (
         "a function that answers otherwise on a replica",
-        re.compile(
-            r"(?<!\S)(?:UUID|UUID_SHORT|SYSDATE|USER|SESSION_USER|SYSTEM_USER|CURRENT_USER|FOUND_ROWS|ROW_COUNT|VERSION"
+        re.compile(  # a table may have such a name, and its columns in parentheses after it
+            r"(?<!INTO )(?<!TABLE )(?<!INSERT )(?<!REPLACE )(?<!IGNORE )(?<!DELAYED )(?<!_PRIORITY )(?<!\. )(?<!\S)"
+            r"(?:UUID|UUID_SHORT|SYSDATE|USER|SESSION_USER|SYSTEM_USER|CURRENT_USER|FOUND_ROWS|ROW_COUNT|VERSION"
             r"|LOAD_FILE|GET_LOCK|IS_FREE_LOCK|IS_USED_LOCK|RELEASE_LOCK|SLEEP|MASTER_POS_WAIT) \(",
             re.IGNORECASE,
         ),

@@ -63,6 +63,9 @@ def test_every_rule_has_an_id_of_its_own_and_says_why() -> None:
         ("SELECT 'MD5(1)', `MD5`(1), t.md5, md5 FROM t /* MD5(1) */", []),
         ("INSERT INTO area (a) VALUES (1)", []),
         ("INSERT INTO x (a) VALUES (1)", []),
+        ("INSERT LOW_PRIORITY IGNORE x (a) VALUES (Y(b))", ["Y()"]),
+        ("REPLACE DELAYED x (a) VALUES (1)", []),
+        ("SELECT REPLACE(X(b), INSERT(Y(b), 1, 1, 'a'), 'b')", ["X()", "Y()"]),
         ("CREATE TABLE x (a INT, KEY y (a))", []),
         ("SELECT AREA(1)", []),  # a stored function of that name
         ("SELECT a FROM t GROUP BY a DESC", ["GROUP BY … ASC or DESC"]),
@@ -103,6 +106,21 @@ def test_what_mysql_9_7_does_not_understand_of_a_statement_of_5_6(sql: str, foun
 @pytest.mark.parametrize(
     ("sql", "found"),
     [
+        ("INSERT INTO t SELECT JSON_VALUE(d, '$.a' RETURNING SIGNED) FROM t", []),
+        ("DELETE FROM t WHERE JSON_VALUE(LOWER(d), '$.a' RETURNING DECIMAL(4, 2) NULL ON EMPTY) > 1; SELECT 1", []),
+        ("REPLACE INTO t SELECT (JSON_VALUE(d, '$.a' RETURNING CHAR(5)))", []),
+        ("DELETE FROM t WHERE JSON_VALUE(d, '$.a') = '1' RETURNING a, CONCAT(b, LOWER(c))", ["RETURNING"]),
+        ("BEGIN INSERT INTO t VALUES (1, 'a') RETURNING *; END", ["RETURNING"]),
+    ],
+)
+def test_returning_is_mysqls_own_within_json_value_alone(sql: str, found: list[str]) -> None:
+    assert troubles(sql, Version.parse("8.0.36"), NEW) == found
+
+
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [
+        ("SELECT JSON_VALUE(LOWER(d), '$.a' RETURNING SIGNED)", ["RETURNING within JSON_VALUE"]),
         ("SELECT c->>'$.a', ANY_VALUE(b) FROM t", ["ANY_VALUE()", "the JSON operators -> and ->>"]),
         ("SELECT * FROM t FOR SHARE", ["FOR SHARE"]),
         ("SELECT MD5(a), SQL_CACHE FROM t GROUP BY a DESC", []),
@@ -208,6 +226,27 @@ def test_a_column_of_the_format_of_mysql_5_5_is_found() -> None:
     side = Side("old:3306", OLD, {}, Schema(tables=(Table("s", "t", "InnoDB", columns=(column,)),)))
     rule = next(rule for rule in columns.RULES if rule.id == "temporal-old-format")
     assert [found.where for found in rule.find(Case(side, NEW, grow([])))] == ["s.t.d"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("INSERT INTO user ( name ) VALUES ( '' )", False),
+        ("INSERT IGNORE INTO shop . version ( id ) VALUES ( 0 )", False),
+        ("INSERT DELAYED user ( name ) VALUES ( '' )", False),
+        ("REPLACE version ( id ) VALUES ( 0 )", False),
+        ("LOAD DATA INFILE '' INTO TABLE user ( name )", False),
+        ("INSERT INTO user ( name ) VALUES ( USER ( ) )", True),
+        ("UPDATE t SET a = version ( )", True),
+        ("REPLACE INTO t VALUES ( 0 , SLEEP ( 0 ) )", True),
+        ("DELETE t FROM t JOIN u ON USER ( ) = t . name", True),
+    ],
+)
+def test_a_table_with_the_name_of_a_function_is_not_a_call_of_it(text: str, found: bool) -> None:
+    side = Side("old:3306", OLD, {}, logged=(Logged("binlog.000001", 4, text),))
+    rule = next(rule for rule in written.RULES if rule.id == "logged-unsafe-statement")
+    said = [one.found for one in rule.find(Case(side, NEW, grow([]))) if "a function that" in one.found]
+    assert bool(said) == found
 
 
 def test_a_statement_that_was_logged_often_is_told_once_and_briefly() -> None:

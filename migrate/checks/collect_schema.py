@@ -153,7 +153,8 @@ class _Reader:
     def _columns(self, part: Slice) -> dict[Key, list[Column]]:
         found: dict[Key, list[Column]] = defaultdict(list)
         maria = self._session.version.is_mariadb(10, 2, 7)  # from where on a default is an expression, NULL a word
-        for schema, table, name, kind, nullable, default, extra, collation, expression in self.ask(Word.COLUMNS, part):
+        for schema, table, name, kind, nullable, default, extra, *texts in self.ask(Word.COLUMNS, part):
+            collation, comment, expression = map(self._once, texts)
             if maria and default == "NULL":
                 default = None
             column = Column(
@@ -162,8 +163,9 @@ class _Reader:
                 nullable == "YES",
                 None if default is None else self._once(str(default)),
                 self._once(extra),
-                self._once(collation),
-                self._once(expression),
+                collation,
+                expression,
+                comment,
             )
             found[schema, table].append(column)
         return found

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from understudy.migrate.checks.case import Case
 from understudy.migrate.checks.defaults import is_on, mode_of
+from understudy.migrate.checks.definition import retyped
 from understudy.migrate.checks.finding import Found, Rule, Severity
 from understudy.migrate.checks.schema import Column, Table
 from understudy.migrate.checks.spans import MARIA, Span, holds, maria, my, turn
@@ -24,6 +25,7 @@ TYPES: dict[str, tuple[Span, ...]] = {
 COMPRESSED = re.compile(r" /\*M?!\d+ COMPRESSED\b[^']*$")  # as MariaDB tells it; an element of ENUM ends in a quote
 ELEMENT = re.compile(r"'((?:[^']|'')*)'")
 ELEMENT_LENGTH = 255
+JSON_COLLATION = "utf8mb4_bin"  # of MySQL's JSON, and of MariaDB's
 
 Look = Callable[[Case, Table, Column], "tuple[str, tuple[str, ...]] | None"]
 
@@ -46,12 +48,10 @@ def _to_mysql(*since: int) -> Callable[[Case], bool]:
     return lambda case: case.target.is_mysql(*since) and not case.old.version.is_mysql(*since)
 
 
-def _modify(table: Table, column: Column, to: str) -> str:
-    return f"ALTER TABLE {identifier(table.schema, table.name)} MODIFY {identifier(column.name)} {to};"
-
-
 def _year(case: Case, table: Table, column: Column) -> tuple[str, tuple[str, ...]] | None:
-    return ("its type is YEAR(2)", (_modify(table, column, "YEAR"),)) if column.type.lower() == "year(2)" else None
+    if column.type.lower() != "year(2)":
+        return None
+    return "its type is YEAR(2)", (retyped(case.old.version, table, column, "YEAR"),)
 
 
 def _old_temporal(case: Case, table: Table, column: Column) -> tuple[str, tuple[str, ...]] | None:
@@ -68,7 +68,7 @@ def _old_numbers(case: Case, table: Table, column: Column) -> tuple[str, tuple[s
         return f"its type is {column.type}: UNSIGNED is deprecated for it", ("Use a CHECK constraint instead.",)
     if column.base in ("float", "double") and "," in kind:
         return f"its type is {column.type}: digits are deprecated for it", (
-            _modify(table, column, column.base.upper()),
+            retyped(case.old.version, table, column, column.base.upper()),
         )
     if "zerofill" in kind:
         return f"its type is {column.type}: ZEROFILL is deprecated", ("Use LPAD() in the application.",)
@@ -76,9 +76,11 @@ def _old_numbers(case: Case, table: Table, column: Column) -> tuple[str, tuple[s
 
 
 def _float_increment(case: Case, table: Table, column: Column) -> tuple[str, tuple[str, ...]] | None:
-    if column.base in ("float", "double") and "auto_increment" in column.extra.lower():
-        return f"AUTO_INCREMENT on {column.type}", (_modify(table, column, "BIGINT UNSIGNED NOT NULL AUTO_INCREMENT"),)
-    return None
+    if column.base not in ("float", "double") or "auto_increment" not in column.extra.lower():
+        return None
+    integer = "BIGINT UNSIGNED" if "unsigned" in column.type.lower() else "BIGINT"
+    mend = ("Where it holds whole numbers alone:", retyped(case.old.version, table, column, integer))
+    return f"AUTO_INCREMENT on {column.type}", mend
 
 
 def _long_element(case: Case, table: Table, column: Column) -> tuple[str, tuple[str, ...]] | None:
@@ -125,7 +127,7 @@ def _explicit_timestamps(case: Case) -> bool:
 def _type_missing(case: Case, table: Table, column: Column) -> tuple[str, tuple[str, ...]] | None:
     if case.target.is_mysql() and COMPRESSED.search(column.type):
         return "it is COMPRESSED, which MySQL's columns can't be", (
-            _modify(table, column, COMPRESSED.sub("", column.type)),
+            retyped(case.old.version, table, column, COMPRESSED.sub("", column.type)),
         )
     spans = TYPES.get(column.base)
     if spans is None or holds(spans, case.target):
@@ -136,7 +138,9 @@ def _type_missing(case: Case, table: Table, column: Column) -> tuple[str, tuple[
 
 
 def _json(case: Case, table: Table, column: Column) -> tuple[str, tuple[str, ...]] | None:
-    return ("its type is JSON", (_modify(table, column, "LONGTEXT"),)) if column.base == "json" else None
+    if column.base != "json":
+        return None
+    return "its type is JSON", (retyped(case.old.version, table, column, "LONGTEXT", JSON_COLLATION),)
 
 
 def _invisible(case: Case, table: Table, column: Column) -> tuple[str, tuple[str, ...]] | None:

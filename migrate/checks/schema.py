@@ -36,6 +36,7 @@ class Column(Struct, frozen=True, gc=False):
     extra: str
     collation: str
     expression: str = ""
+    comment: str = ""
 
     @property
     def base(self) -> str:

@@ -7,7 +7,7 @@ from understudy.migrate.words.word import MARIA, MY, Row, Word, both
 _ALIEN = "NOT IN ('mysql', 'information_schema', 'performance_schema')"
 _COLUMNS = (
     "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, COLLATION_NAME,"
-    f" {{}} FROM information_schema.COLUMNS WHERE TABLE_SCHEMA {_ALIEN}"
+    f" COLUMN_COMMENT, {{}} FROM information_schema.COLUMNS WHERE TABLE_SCHEMA {_ALIEN}"
 )
 _INDEXES = (  # for INDEX_TYPE MySQL before 8.0 and MariaDB open every table: slices.py
     "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART, INDEX_TYPE, NULLABLE,"

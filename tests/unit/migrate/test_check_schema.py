@@ -10,7 +10,7 @@ from understudy.migrate.checks import columns, keys, names, tables
 from understudy.migrate.checks.case import Case, Side
 from understudy.migrate.checks.examine import examine
 from understudy.migrate.checks.finding import Finding
-from understudy.migrate.checks.schema import Column, Index, Schema, Table
+from understudy.migrate.checks.schema import Check, Column, Index, Schema, Table
 from understudy.migrate.topology import grow
 from understudy.migrate.versions import Version
 
@@ -111,3 +111,49 @@ def test_what_is_said_of_utf8mb3_holds_in_either_flavour() -> None:
         (told,) = found("charset-utf8mb3", old, target, it)
         assert "MySQL deprecates it" in told.why
         assert "MariaDB" in told.why
+
+
+MODIFY = "ALTER TABLE `shop`.`t` MODIFY `c` "
+
+
+@pytest.mark.parametrize(
+    ("rule", "old", "target", "it", "mend"),
+    [
+        (
+            "number-type-deprecated", "5.7.44", "9.7.4", column("float(10,2)", "0.00", comment="it's"),
+            "FLOAT NOT NULL DEFAULT '0.00' COMMENT 'it''s';",
+        ),
+        ("number-type-deprecated", "5.7.44", "9.7.4", column("double(10,2)", nullable=True), "DOUBLE;"),
+        ("year-two-digits", "5.6.24", "9.7.4", column("year(2)", "99"), "YEAR NOT NULL DEFAULT '99';"),
+        ("year-two-digits", "10.5.23-MariaDB", "9.7.4", column("year(2)", "99"), "YEAR NOT NULL DEFAULT 99;"),
+        (
+            "type-missing", "10.5.23-MariaDB", "9.7.4",
+            column("varchar(9) /*!100301 COMPRESSED*/", "'a''b'", collation="utf8mb4_bin", extra="INVISIBLE"),
+            "varchar(9) COLLATE utf8mb4_bin NOT NULL DEFAULT 'a''b' INVISIBLE;",
+        ),
+        ("auto-increment-on-float", "5.7.44", "9.7.4", column("float", extra="auto_increment"),
+         "BIGINT NOT NULL AUTO_INCREMENT;"),
+        ("json-is-text", "8.0.36", "11.8.6-MariaDB", column("json"), "LONGTEXT COLLATE utf8mb4_bin NOT NULL;"),
+    ],
+)  # fmt: skip
+def test_a_mend_that_changes_a_type_keeps_all_else_of_the_column(
+    rule: str, old: str, target: str, it: Column, mend: str
+) -> None:
+    (told,) = found(rule, old, target, table(it))
+    assert told.mend[-1] == MODIFY + mend
+
+
+@pytest.mark.parametrize(
+    ("rule", "old", "it", "checks"),
+    [
+        ("json-is-text", "8.0.36", column("json", "json_object()", extra="DEFAULT_GENERATED"), ()),
+        ("json-is-text", "8.0.36", column("json", extra="STORED GENERATED", expression="1"), ()),
+        ("year-two-digits", "10.5.23-MariaDB", column("year(2)", "99"), (Check("c", "`c` > 10"),)),
+    ],
+)
+def test_where_the_facts_dont_tell_the_whole_column_there_is_nothing_to_be_copied(
+    rule: str, old: str, it: Column, checks: tuple[Check, ...]
+) -> None:
+    (told,) = found(rule, old, "11.8.6-MariaDB" if "json" in rule else "9.7.4", table(it, checks=checks))
+    assert ";" not in told.mend[-1]
+    assert "is lost" in told.mend[-1]

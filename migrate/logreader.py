@@ -18,11 +18,12 @@ from understudy.migrate.clock import Ahead, ahead, believed_ms
 from understudy.migrate.errorlog import NAMES, Entry, Severity, parse
 from understudy.migrate.faults import ServerError
 from understudy.migrate.ports import Clock, Database, Servers
-from understudy.migrate.rows import split_address, text
+from understudy.migrate.rows import number, split_address, text
 from understudy.migrate.words import Word
 
 BEGINNING = datetime(1970, 1, 2, tzinfo=UTC)
 MARGIN = timedelta(hours=1)  # what is read before the time that is asked for, since clocks differ
+TOO_LARGE = 1301  # ER_WARN_ALLOWED_PACKET_OVERFLOWED
 NOWHERE = ("", "stderr")  # what @@log_error says of a log that goes to standard error
 
 
@@ -129,7 +130,7 @@ def _from_server(database: Database, since: datetime | None) -> Log:
         return Log(database.address, why_not=f"{database.version} has no table of its error log, and {hint}")
     content = _server_file(database, where)
     if content is None:
-        hint = f"this account can't read {where} on the server: name a copy of it under error_logs"
+        hint = f"{_why_unread(database, where)}: name a copy of it under error_logs"
         return Log(database.address, why_not=f"{database.version} has no table of its error log, and {hint}")
     lines = content.decode("utf-8", "replace").splitlines()
     return Log(database.address, f"{where} on the server", tuple(parse(lines, database.address, _offset_s(database))))
@@ -154,7 +155,7 @@ def _from_table(database: Database, since: datetime | None) -> Log:
 
 
 def _server_file(database: Database, path: str) -> bytes | None:
-    """A file on the server; None where the account has no FILE, or secure_file_priv or its mode forbids."""
+    """A file on the server; None where it is too large, or FILE, secure_file_priv or its mode forbids."""
     datadir = text(database.value("SELECT @@GLOBAL.datadir"))
     whole = path if path.startswith("/") else f"{datadir.rstrip('/')}/{path.removeprefix('./')}"
     try:
@@ -162,6 +163,14 @@ def _server_file(database: Database, path: str) -> bytes | None:
     except ServerError:
         return None
     return content if isinstance(content, bytes) else None
+
+
+def _why_unread(database: Database, path: str) -> str:
+    """What LOAD_FILE had against a file, asked just after: a warning is left where it is too large, else none."""
+    if any(number(row["Code"]) == TOO_LARGE for row in database.rows("SHOW WARNINGS")):
+        most = database.value("SELECT @@max_allowed_packet")
+        return f"{path} is larger than max_allowed_packet, {most} bytes, and LOAD_FILE reads no such file"
+    return f"this account can't read {path} on the server"
 
 
 def _offset_s(database: Database) -> int:

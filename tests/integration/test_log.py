@@ -79,6 +79,10 @@ def test_a_file_on_the_server_is_read_through_it_where_that_is_allowed_and_else_
         server.service.run("chmod", "a+r", "/var/lib/mysql/server.err")
         allowed = operator.ask("log", "--severity", "note")
         assert "ready for connections" in allowed.out
+        server.service.run("sh", "-c", "head -c 70000 /dev/zero >> /var/lib/mysql/server.err")
+        with server.sql() as session:
+            session.execute("SET GLOBAL max_allowed_packet = 65536")
+        assert "server.err is larger than max_allowed_packet, 65536 bytes" in operator.ask("log").err
 
 
 def test_a_server_that_is_down_is_read_from_its_file(tmp_path: Path) -> None:

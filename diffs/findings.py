@@ -13,6 +13,7 @@ import msgspec
 import zstandard
 from msgspec import Struct
 
+from understudy.diffs import slower
 from understudy.diffs.sketch import Paired, Sketch
 from understudy.diffs.statistics import latency_summary
 from understudy.diffs.store import OUTCOMES, connect
@@ -20,10 +21,6 @@ from understudy.diffs.tally import OTHER_PATH
 from understudy.errors import NoSampleError, StoreError
 from understudy.exchange import Exchange
 
-SLOWER_RATIO: Final = 1.25  # the median of the paired ratios from which on an endpoint is marked
-SLOWER_TAIL: Final = 2.0  # or new's 95th percentile against old's, where most of the pairs are slower
-SLOWER_MS: Final = 1.0  # and so much in milliseconds: twice of nothing is nothing
-SLOWER_REQUESTS: Final = 20  # fewer tell nothing about latency
 NOISY_SHARE: Final = 0.5  # of the requests asked again, the old stack differed from itself
 Latencies = dict[str, dict[str, float | None]]
 _DECODER = msgspec.msgpack.Decoder(Exchange)
@@ -139,7 +136,9 @@ class Findings:
     def endpoints(self) -> list[EndpointRow]:
         """Every endpoint, those with the most differences first."""
         columns = f"endpoint, shadow, {', '.join(OUTCOMES)}, old, new, delta, ratio"
-        rows = [_endpoint(row) for row in self._rows(f"SELECT {columns} FROM pair")]
+        found = [(row, _paired(row[-4:])) for row in self._rows(f"SELECT {columns} FROM pair")]
+        telling = Counter(row[1] for row, paired in found if slower.can_tell(paired))
+        rows = [_endpoint(row, paired, telling[row[1]]) for row, paired in found]
         return sorted(rows, key=lambda r: (-r.outcomes["different"] - r.outcomes["failed"], -r.requests, r.endpoint))
 
     def places(self, endpoint: str = "", kind: str = "", shadow: str = "") -> list[PlaceRow]:
@@ -191,28 +190,16 @@ def _place(row: tuple[Any, ...], samples: list[str]) -> PlaceRow:
     )  # fmt: skip
 
 
-def _endpoint(row: tuple[Any, ...]) -> EndpointRow:
+def _endpoint(row: tuple[Any, ...], paired: Paired, endpoints: int) -> EndpointRow:
     outcomes = dict(zip(OUTCOMES, row[2 : 2 + len(OUTCOMES)], strict=True))
-    paired = _paired(row[-4:])
-    latency = latency_summary(paired)
-    return EndpointRow(row[0], row[1], sum(outcomes.values()), outcomes, latency, _is_slower(paired, latency))
+    is_slower = slower.is_slower(paired, endpoints)
+    return EndpointRow(row[0], row[1], sum(outcomes.values()), outcomes, latency_summary(paired), is_slower)
 
 
 def _paired(sketches: Sequence[bytes]) -> Paired:
     paired = Paired()
     paired.old, paired.new, paired.delta, paired.ratio = (Sketch.decode(data) for data in sketches)
     return paired
-
-
-def _is_slower(paired: Paired, latency: dict[str, dict[str, float | None]]) -> bool:
-    """Whether the new stack is slower. The tail of the paired ratios says nothing: jitter alone stretches it."""
-    if len(paired.ratio) < SLOWER_REQUESTS:
-        return False
-    ratio, delta_ms = latency["ratio"]["p50"] or 0, latency["delta_ms"]["p50"] or 0
-    old_ms, new_ms = latency["old_ms"]["p95"] or 0, latency["new_ms"]["p95"] or 0
-    usually = ratio >= SLOWER_RATIO and delta_ms >= SLOWER_MS
-    at_the_end = new_ms >= SLOWER_TAIL * old_ms and new_ms - old_ms >= SLOWER_MS and ratio > 1
-    return usually or at_the_end
 
 
 def _gravity(row: PlaceRow) -> tuple[bool, int, int, str, str]:

@@ -114,7 +114,7 @@ DATA: tuple[Case, ...] = (
     Case(
         "type-conversion", A, (1677, 1535, 1676, 13146),
         "a column's type is another one than the source's", "the table was altered on one side alone",
-        Remedy.MEND, "make {table} as it is on the source, or set replica_type_conversions meanwhile; then {start}",
+        Remedy.MEND, "make {table} as it is on the source, or set {replica}_type_conversions meanwhile; then {start}",
         "Replication of Columns Having Different Data Types",
     ),
     Case(
@@ -195,7 +195,7 @@ SERVER: tuple[Case, ...] = (
     ),
     Case(
         "retries", A, (1205, 1213, 1180, 1317, 1927), "it had to wait too long for a lock, or was interrupted",
-        "something reads or writes the same rows here; the applier has tried replica_transaction_retries times",
+        "something reads or writes the same rows here; the applier has tried {replica}_transaction_retries times",
         Remedy.MEND, "look for what holds the lock in the process list, then {start}", ERRORS,
     ),
     Case(
@@ -206,7 +206,7 @@ SERVER: tuple[Case, ...] = (
     Case(
         "packet", A, (1153, 1301, 1197, 13125), "a transaction is larger than this server takes",
         "max_allowed_packet or max_binlog_cache_size is smaller than the source's", Remedy.MEND,
-        "SET GLOBAL replica_max_allowed_packet, max_allowed_packet and max_binlog_cache_size as on the source; then"
+        "SET GLOBAL {replica}_max_allowed_packet, max_allowed_packet and max_binlog_cache_size as on the source; then"
         " {start}", "Replication and max_allowed_packet",
     ),
     Case(

@@ -31,8 +31,9 @@ class Case(Struct, frozen=True):
     """A known error. It fits by one of the `numbers` (any, where none is named) and the pattern.
 
     The pattern is searched for in the error's text and the failing statement. `changed` is since when a version
-    behaves so: the error is known where source and replica are on both sides of it. In `do`, {server}, {source},
-    {table}, {start} and {stop} are filled in. `page` is where the fact comes from.
+    behaves so: the error is known where source and replica are on both sides of it. In `cause` and `do` are filled in
+    {server}, {source}, {table}, {start}, {stop}, {done}, {skip}, {rebuild}; {replica} is how names of the server's
+    variables begin, {option} how those of CHANGE … TO do. `page` is where the fact comes from.
     """
 
     id: str

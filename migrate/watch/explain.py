@@ -69,9 +69,9 @@ def explain(fault: Fault) -> Explanation:
         text=fault.text,
         case=case.id,
         what=case.what,
-        cause=case.cause,
+        cause=_filled(case.cause, fault),
         remedy=case.remedy,
-        do=_filled(case, fault),
+        do=_filled(case.do, fault) + (f"; {COSTS}" if case.remedy is Remedy.SKIP_COSTS else ""),
         page=case.page,
         known=case.known(fault.source_version, fault.version),
         evidence=fault.evidence,
@@ -83,18 +83,19 @@ def explain(fault: Fault) -> Explanation:
     )
 
 
-def _filled(case: Case, fault: Fault) -> str:
+def _filled(text: str, fault: Fault) -> str:
     dialect, name = Dialect(fault.version), fault.channel.name
     tables = fault.transaction.tables if fault.transaction else ()
     done = fault.channel.done
-    said = case.do.format(
+    return text.format(
         server=fault.server,
         source=fault.source or fault.channel.source,
         table=", ".join(tables) or "the table",
         start=dialect.sql(Word.START, name),
         stop=dialect.sql(Word.STOP, name),
+        replica="replica" if fault.version.is_mysql(8, 0, 26) else "slave",
+        option="SOURCE" if fault.version.is_mysql(8, 0, 23) else "MASTER",
         done=f"{done.file}:{done.position}",
         skip=f"`understudy migrate skip {fault.server} --reason …`",
         rebuild=f"`understudy migrate rebuild {fault.server} --reason …`",
     )
-    return f"{said}; {COSTS}" if case.remedy is Remedy.SKIP_COSTS else said

@@ -44,8 +44,8 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         "packet", R, (), "an event is larger than the replica takes",
-        "replica_max_allowed_packet is too small, or the source's log is spoilt at that place", Remedy.MEND,
-        "SET GLOBAL replica_max_allowed_packet = 1073741824 on {server}, then {start}",
+        "{replica}_max_allowed_packet is too small, or the source's log is spoilt at that place", Remedy.MEND,
+        "SET GLOBAL {replica}_max_allowed_packet = 1073741824 on {server}, then {start}",
         "Replication and max_allowed_packet", r"max_allowed_packet|packet bigger",
     ),  # [M]
     Case(
@@ -97,7 +97,7 @@ CASES: tuple[Case, ...] = (
     Case(
         "sha2-without-tls", R, (2061,), "the account's password goes over TLS only (caching_sha2_password)",
         "the replica connects without TLS and does not ask for the source's public key", Remedy.MEND,
-        "{stop}; CHANGE … TO SOURCE_SSL = 1, or GET_SOURCE_PUBLIC_KEY = 1; {start}",
+        "{stop}; CHANGE … TO {option}_SSL = 1, or GET_{option}_PUBLIC_KEY = 1; {start}",
         "Caching SHA-2 Pluggable Authentication",
     ),  # [M]
     Case(
@@ -108,13 +108,13 @@ CASES: tuple[Case, ...] = (
     Case(
         "no-tls", R, (2026, 2012), "the source offers no TLS, and the replica asks for it",
         "MySQL 8.4 and MariaDB 11.4 ask for it by default", Remedy.MEND,
-        "{stop}; CHANGE … TO SOURCE_SSL = 0 where plaintext is acceptable (MariaDB: MASTER_SSL = 0); {start}", OPTIONS,
+        "{stop}; CHANGE … TO {option}_SSL = 0 where plaintext is acceptable; {start}", OPTIONS,
         r"required but the server doesn't support|does not support",
     ),  # [M]
     Case(
         "tls", R, (2026, 2012), "source and replica can't agree on TLS, or the certificate is not trusted",
-        "no common TLS version, or SOURCE_SSL_CA does not name who signed it", Remedy.MEND,
-        "`understudy migrate log` may say more; set SOURCE_SSL_CA, or verification off, and {start}",
+        "no common TLS version, or {option}_SSL_CA does not name who signed it", Remedy.MEND,
+        "`understudy migrate log` may say more; set {option}_SSL_CA, or verification off, and {start}",
         "Setting Up Replication to Use Encrypted Connections",
     ),
     Case(
@@ -129,7 +129,9 @@ CASES: tuple[Case, ...] = (
     ),  # [M]
     Case(
         "busy", R, (1040, 1129, 1203, 1226), "the source takes no more connections from here", "its limits are reached",
-        Remedy.WAIT, "raise max_connections there, or FLUSH HOSTS; the receiver tries again by itself",
+        Remedy.WAIT,
+        "raise max_connections there, or TRUNCATE TABLE performance_schema.host_cache; the receiver tries again by"
+        " itself",
         "Too many connections",
     ),
     Case(

@@ -103,7 +103,7 @@ def test_an_error_is_what_its_number_and_text_say(
     assert said.what
     assert said.cause
     assert said.page
-    assert "{" not in said.do, "all is filled in"
+    assert "{" not in said.cause + said.do, "all is filled in"
 
 
 @pytest.mark.parametrize(
@@ -130,6 +130,26 @@ def test_what_is_to_be_done_is_said_in_the_servers_own_words() -> None:
     old = explain.explain(fault(A, 1205, "Lock wait timeout", version=OLD))
     assert "START SLAVE" in old.do
     assert "START REPLICA" in explain.explain(fault(A, 1205, "Lock wait timeout")).do
+
+
+@pytest.mark.parametrize(
+    ("version", "thread", "number", "text", "said"),
+    [
+        ("8.0.25", A, 1677, "cannot be converted", "set slave_type_conversions"),
+        ("8.0.26", A, 1677, "cannot be converted", "set replica_type_conversions"),
+        ("11.8.3-MariaDB", A, 1153, "packet", "SET GLOBAL slave_max_allowed_packet,"),
+        ("9.7.4", A, 1153, "packet", "SET GLOBAL replica_max_allowed_packet,"),
+        ("10.5.1-MariaDB", R, 1153, "packet bigger", "SET GLOBAL slave_max_allowed_packet ="),
+        ("9.7.4", R, 1153, "packet bigger", "SET GLOBAL replica_max_allowed_packet ="),
+        ("8.0.22", R, 2061, "secure connection", "MASTER_SSL = 1, or GET_MASTER_PUBLIC_KEY = 1"),
+        ("8.0.23", R, 2061, "secure connection", "SOURCE_SSL = 1, or GET_SOURCE_PUBLIC_KEY = 1"),
+        ("5.7.44", R, 2026, "certificate verify failed", "set MASTER_SSL_CA"),
+    ],
+)
+def test_variables_and_options_go_by_the_names_that_the_server_has_for_them(
+    version: str, thread: Thread, number: int, text: str, said: str
+) -> None:
+    assert said in explain.explain(fault(thread, number, text, version=Version.parse(version))).do
 
 
 def test_no_case_is_hidden_behind_another() -> None:

@@ -36,6 +36,7 @@ ENGINES: dict[str, tuple[Span, ...]] = {  # SHOW ENGINES, measured; plugins that
     "tokudb": (maria(until=(10, 6)),),
     "cassandra": (maria(until=(10, 6)),),
 }
+SPATIAL_INNODB = (my((5, 7, 5)), maria((10, 2, 2)))
 DICTIONARY = listed(  # MySQL manual, "Preparing Your Installation for Upgrade"
     "catalogs character_sets check_constraints collations column_statistics column_type_elements columns"
     " dd_properties events foreign_key_column_usage foreign_keys index_column_usage index_partitions index_stats"
@@ -59,25 +60,41 @@ def _alter(table: Table, change: str) -> str:
     return f"ALTER TABLE {identifier(table.schema, table.name)} {change};"
 
 
+def _to_innodb(case: Case, table: Table) -> str:
+    spatial = [identifier(index.name) for index in table.indexes if index.type.upper() == "SPATIAL"]
+    if spatial and not holds(SPATIAL_INNODB, case.old.version):
+        return f"Without the SPATIAL index {', '.join(spatial)}, which InnoDB has not got here, make its engine InnoDB."
+    return _alter(table, "ENGINE=InnoDB")
+
+
 def _without_key(case: Case) -> Iterator[Found]:
     for table in case.old.schema.tables:
         if table.kind == "SEQUENCE" or table.engine.lower() in ("", "csv", "blackhole", "federated", "mrg_myisam"):
             continue
         if not table.has_key:
-            mend = (
-                "Make columns that identify a row its PRIMARY KEY; where there are none:",
-                _alter(table, "ADD COLUMN id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY FIRST"),
-            )
-            yield Found(
-                case.old.address, "it has neither a primary key nor a unique one without NULL", table.path, mend
-            )
+            found = "it has neither a primary key nor a unique one without NULL"
+            yield Found(case.old.address, found, table.path, tuple(_keying(table)))
+
+
+def _keying(table: Table) -> Iterator[str]:
+    """MySQL manual, "Replication and AUTO_INCREMENT": an added column may number the rows otherwise on each server."""
+    for index in table.indexes:
+        if index.unique and index.columns and not index.expressions:
+            columns = ", ".join(index.columns)
+            yield f"Where no row has NULL in it: say NOT NULL of {columns}, which {index.name} keeps unique."
+    yield "Make columns that identify a row its PRIMARY KEY."
+    yield (
+        "Where there are none, copy the rows into a table like it with a key that numbers them, by INSERT … SELECT …"
+        " ORDER BY all columns, while nobody writes, and rename the two. Don't add an AUTO_INCREMENT column by ALTER"
+        " TABLE: replicas may number the rows in another order, and changes then hit the wrong rows there."
+    )
 
 
 def _not_transactional(case: Case) -> Iterator[Found]:
     for table in case.old.schema.tables:
         if table.engine and table.engine.lower() not in TRANSACTIONAL and table.kind != "SEQUENCE":
             severity = Severity.NOTE if table.engine.lower() in ("blackhole", "memory", "federated") else None
-            mend = (_alter(table, "ENGINE=InnoDB"),)
+            mend = (_to_innodb(case, table),)
             yield Found(case.old.address, f"its engine is {table.engine}", table.path, mend, severity)
 
 
@@ -91,7 +108,7 @@ def _engine_missing(case: Case) -> Iterator[Found]:
     for table in case.old.schema.tables:
         engine = table.engine.lower()
         if engine and table.kind != "SEQUENCE" and not _can_store(case, engine):
-            mend = (_alter(table, "ENGINE=InnoDB"),)
+            mend = (_to_innodb(case, table),)
             yield Found(case.old.address, f"{case.target} here has no engine {table.engine}", table.path, mend)
 
 
@@ -112,7 +129,7 @@ def _partitions(case: Case) -> Iterator[Found]:
         return
     for table in case.old.schema.tables:
         if table.is_partitioned and table.engine.lower() not in NATIVE_PARTITIONS:
-            mend = (_alter(table, "ENGINE=InnoDB"), "or: " + _alter(table, "REMOVE PARTITIONING"))
+            mend = (_to_innodb(case, table), "or:", _alter(table, "REMOVE PARTITIONING"))
             yield Found(case.old.address, f"it is partitioned, and its engine is {table.engine}", table.path, mend)
 
 
@@ -145,7 +162,8 @@ def _compressed(case: Case) -> Iterator[Found]:
         return
     for table in case.old.schema.tables:
         if table.engine.lower() == "innodb" and table.row_format.lower() == "compressed":
-            yield Found(case.old.address, "ROW_FORMAT=COMPRESSED", table.path, (_alter(table, "ROW_FORMAT=DYNAMIC"),))
+            mend = (_alter(table, "ROW_FORMAT=DYNAMIC KEY_BLOCK_SIZE=0"),)  # beside a size DYNAMIC is refused
+            yield Found(case.old.address, "ROW_FORMAT=COMPRESSED", table.path, mend)
 
 
 def _dictionary(case: Case) -> Iterator[Found]:
@@ -162,7 +180,7 @@ def _own_schema(case: Case) -> Iterator[Found]:
     for home in case.old.schema.homes:
         spans = OWN_SCHEMAS.get(home.name.lower())
         if spans and holds(spans, case.target) and not holds(spans, case.old.version):
-            mend = ("Move its tables to a database of another name: RENAME TABLE … TO …;",)
+            mend = ("Move its tables to a database of another name, by RENAME TABLE … TO …",)
             yield Found(case.old.address, f"{case.target} has a database of this name of its own", home.name, mend)
 
 

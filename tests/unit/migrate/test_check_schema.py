@@ -157,3 +157,12 @@ def test_where_the_facts_dont_tell_the_whole_column_there_is_nothing_to_be_copie
     (told,) = found(rule, old, "11.8.6-MariaDB" if "json" in rule else "9.7.4", table(it, checks=checks))
     assert ";" not in told.mend[-1]
     assert "is lost" in told.mend[-1]
+
+
+def test_no_table_is_numbered_by_alter_table_and_a_unique_key_with_null_is_named() -> None:
+    it = table(column("int", nullable=True), indexes=(Index("u", True, "BTREE", ("c",), (None,), nullable=True),))
+    (told,) = found("table-without-primary-key", "5.6.24", "9.7.4", it)
+    assert "say NOT NULL of c, which u keeps unique" in told.mend[0]
+    assert not any(line.endswith(";") for line in told.mend)
+    (told,) = found("table-without-primary-key", "5.6.24", "9.7.4", table(column("int")))
+    assert told.mend[0] == "Make columns that identify a row its PRIMARY KEY."

@@ -114,7 +114,8 @@ def _null_timestamp(case: Case, table: Table, column: Column) -> tuple[str, tupl
     if column.base != "timestamp" or column.nullable:
         return None
     mend = (
-        "Write CURRENT_TIMESTAMP or DEFAULT, not NULL; or explicit_defaults_for_timestamp = OFF on the new servers.",
+        "Write CURRENT_TIMESTAMP or DEFAULT, not NULL,",
+        "or on the new servers: explicit_defaults_for_timestamp = OFF",
     )
     return "NULL written to it is now the current time, there an error", mend
 

@@ -23,8 +23,9 @@ def _long_names(case: Case) -> Iterator[Found]:
             if len(key.name) > NAME_LENGTH or (len(key.name) == NAME_LENGTH and is_cut):
                 path = identifier(table.schema, table.name)
                 mend = (
-                    f"SHOW CREATE TABLE {path};  -- tells the whole name, for: ALTER TABLE {path} DROP FOREIGN KEY …;",
-                    f"ALTER TABLE {path} ADD CONSTRAINT `shorter` {_definition(key)};",
+                    f"SHOW CREATE TABLE {path};  -- tells the whole name",
+                    f"ALTER TABLE {path} DROP FOREIGN KEY …, and add it under a shorter one, with its ON DELETE and"
+                    f" ON UPDATE: ADD CONSTRAINT … {_definition(key)} …",
                 )
                 yield Found(case.old.address, f"the name of a foreign key is too long: {key.name}…", table.path, mend)
 
@@ -45,7 +46,8 @@ def _not_unique(case: Case) -> Iterator[Found]:
                 columns = ", ".join(identifier(name) for name in key.parent_columns)
                 mend = (
                     f"ALTER TABLE {identifier(parent.schema, parent.name)} ADD UNIQUE ({columns});",
-                    "or on the new servers: SET GLOBAL restrict_fk_on_non_standard_key = OFF;",
+                    "or on the new servers:",
+                    "SET GLOBAL restrict_fk_on_non_standard_key = OFF;",
                 )
                 refers = f"{parent.path} ({', '.join(key.parent_columns)})"
                 found = f"the foreign key {key.name} refers to {refers}, which is not unique"
@@ -100,7 +102,8 @@ def _spatial(case: Case) -> Iterator[Found]:
             if index.type.upper() == "SPATIAL":
                 column = identifier(index.columns[0])
                 mend = (
-                    f"On the new servers: ALTER TABLE {identifier(table.schema, table.name)} MODIFY {column} … SRID 0;",
+                    f"On the new servers: ALTER TABLE {identifier(table.schema, table.name)} MODIFY {column} … SRID 0,"
+                    " with all else that SHOW CREATE TABLE says of it",
                 )
                 yield Found(
                     case.old.address, f"its column {index.columns[0]} has no SRID", f"{table.path}.{index.name}", mend

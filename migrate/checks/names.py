@@ -20,6 +20,10 @@ DEFAULT_OF_UTF8MB4: tuple[tuple[Span, str], ...] = (
     (maria(until=(11, 5)), "utf8mb4_general_ci"),
     (maria((11, 5)), "utf8mb4_uca1400_ai_ci"),
 )
+DEFAULT_IS_SET_BY: dict[str, tuple[Span, ...]] = {
+    "default_collation_for_utf8mb4": (my((8, 0, 11)),),
+    "character_set_collations": (maria((11, 2)),),
+}
 COLLATIONS: tuple[tuple[str, tuple[Span, ...]], ...] = (  # by a part of the name; measured
     ("_nopad_", (maria((10, 2)),)),
     ("_nopad_bin", (maria((10, 2)),)),
@@ -134,12 +138,21 @@ def _utf8mb3(case: Case) -> Iterator[Found]:
         return
     paths = (path for collation, path in _collations(case.old.schema) if plain(collation).startswith("utf8mb3_"))
     for database, _, told in by_database(paths):
-        mend = ("After the cutover, table by table: ALTER TABLE … CONVERT TO CHARACTER SET utf8mb4;",)
+        mend = ("After the cutover, table by table: ALTER TABLE … CONVERT TO CHARACTER SET utf8mb4",)
         yield Found(case.old.address, f"utf8mb3 in {told}", database, mend)
 
 
 def _default_of_utf8mb4(version: Version) -> str:
     return next((name for span, name in DEFAULT_OF_UTF8MB4 if span.covers(version)), "")
+
+
+def _default_kept(target: Version, collation: str) -> Iterator[str]:
+    """MySQL's variable takes the two defaults that it has had (manual, "Server System Variables")."""
+    variable = next((name for name, spans in DEFAULT_IS_SET_BY.items() if holds(spans, target)), "")
+    if variable and knows_collation(collation, target):
+        yield "or on the new servers:"
+        value = f"'utf8mb4={collation}'" if target.is_mariadb() else collation
+        yield f"SET GLOBAL {variable} = {value};"
 
 
 def _shifting(case: Case) -> Iterator[Found]:
@@ -148,12 +161,7 @@ def _shifting(case: Case) -> Iterator[Found]:
         return
     paths = (path for collation, path in _collations(case.old.schema) if collation == before)
     for database, _, told in by_database(paths):
-        mend = (
-            f"Name it in DDL: DEFAULT CHARSET=utf8mb4 COLLATE={before}",
-            f"and where the new servers have it: SET GLOBAL default_collation_for_utf8mb4 = {before};"
-            if case.target.is_mysql()
-            else f"SET GLOBAL character_set_collations = 'utf8mb4={before}';",
-        )
+        mend = (f"Name it in DDL: DEFAULT CHARSET=utf8mb4 COLLATE={before}", *_default_kept(case.target, before))
         found = f"{before}, the default of utf8mb4, which is {after} there: {told}"
         yield Found(case.old.address, found, database, mend)
 

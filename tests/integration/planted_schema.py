@@ -66,7 +66,8 @@ FAULTY_5_6 = (
     "CREATE TABLE child (id INT PRIMARY KEY, x INT, CONSTRAINT loose FOREIGN KEY (x) REFERENCES"
     " parent (x)) ENGINE=InnoDB",
     "CREATE TABLE twice (id INT PRIMARY KEY, a INT, KEY one (a), KEY two (a)) ENGINE=InnoDB",
-    "CREATE TABLE numbers (f FLOAT NOT NULL AUTO_INCREMENT PRIMARY KEY, m FLOAT(7,2), u DOUBLE"
+    "CREATE TABLE numbers (f FLOAT NOT NULL AUTO_INCREMENT PRIMARY KEY COMMENT 'it''s',"
+    " m FLOAT(7,2) NOT NULL DEFAULT 1.25 COMMENT 'it''s', u DOUBLE"
     " UNSIGNED, z INT ZEROFILL)"
     " ENGINE=InnoDB",
     f"CREATE TABLE choices (id INT PRIMARY KEY, e ENUM('a,b', '{'x' * 300}')) ENGINE=InnoDB",
@@ -117,12 +118,13 @@ FAULTY_10_5 = (
     "CREATE SEQUENCE numbers",
     "CREATE TABLE versioned (id INT PRIMARY KEY) WITH SYSTEM VERSIONING",
     "CREATE TABLE squeezed (id INT PRIMARY KEY) PAGE_COMPRESSED=1",
-    "CREATE TABLE packed (id INT PRIMARY KEY) ROW_FORMAT=COMPRESSED",
-    "CREATE TABLE `offset` (id INT PRIMARY KEY, seen INT INVISIBLE, address INET6, text TEXT COMPRESSED,"
+    "CREATE TABLE packed (id INT PRIMARY KEY) ROW_FORMAT=COMPRESSED KEY_BLOCK_SIZE=4",
+    "CREATE TABLE `offset` (id INT PRIMARY KEY, seen INT INVISIBLE, address INET6,"
+    " text TEXT COMPRESSED NOT NULL DEFAULT 'it''s' COMMENT 'it''s',"
     " e ENUM('raw', 'compressed'))",
     "CREATE TABLE hashed (id INT PRIMARY KEY, h CHAR(32) AS (MD5(id)) VIRTUAL, d CHAR(40) DEFAULT (SHA1('x')),"
     " n INT CHECK (LENGTH(ENCODE('a', 'b')) > 0))",
-    "CREATE TABLE years (id INT PRIMARY KEY, y YEAR(2), four YEAR(4))",
+    "CREATE TABLE years (id INT PRIMARY KEY, y YEAR(2) NOT NULL DEFAULT 99 COMMENT 'it''s', four YEAR(4))",
     "SET GLOBAL mysql56_temporal_format = OFF",
     "CREATE TABLE times (id INT PRIMARY KEY, d DATETIME)",
     "SET GLOBAL mysql56_temporal_format = ON",
@@ -135,7 +137,7 @@ FAULTY_9_7 = (
     "USE faulty",
     "CREATE TABLE counted (a INT PRIMARY KEY, KEY plus ((a + 1)))",
     "CREATE TABLE hidden (id INT PRIMARY KEY, x INT, KEY a (x) INVISIBLE, KEY b (x), KEY c (x DESC))",
-    "CREATE TABLE documents (id INT PRIMARY KEY, j JSON, n VARCHAR(9) AS (j->>'$.n') STORED)",
+    "CREATE TABLE documents (id INT PRIMARY KEY, j JSON NOT NULL COMMENT 'it''s', n VARCHAR(9) AS (j->>'$.n') STORED)",
     "CREATE TABLE japanese (id INT PRIMARY KEY, t VARCHAR(9) COLLATE utf8mb4_ja_0900_as_cs)",
     "CREATE TABLE vectors (id INT PRIMARY KEY, v VECTOR(3))",
     "CREATE VIEW plain AS SELECT id FROM documents",

@@ -61,6 +61,43 @@ def test_a_page_becomes_the_tree_that_a_browser_builds() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("page", "children"),
+    [
+        ("<p>a&nbsp;b", [("p", {}, ["a\xa0b"])]),
+        ("<p> a \t\n\f\r b\u2003 ", [("p", {}, ["a b\u2003"])]),
+        ("<p>\u3000</p>", [("p", {}, ["\u3000"])]),
+        ("<p> \n </p>", [("p", {}, [])]),
+        ("<textarea>a\r\n  b</textarea>", [("textarea", {}, ["a\n  b"])]),
+        ("<textarea></textarea>", [("textarea", {}, [])]),
+        ("<pre>\na  b <b> c\n</b></pre> d  e", [("pre", {}, ["a  b ", ("b", {}, [" c\n"])]), "d e"]),
+        ("<div><template>x<p>a</p></template></div>", [("div", {}, [("template", {}, ["x", ("p", {}, ["a"])])])]),
+        ("<div><template></template></div>", [("div", {}, [("template", {}, [])])]),
+        (
+            "<div><template><tr><td>a<template>b</template></template><template>c</template></div>",
+            [
+                ("div", {}, [
+                    ("template", {}, [("tr", {}, [("td", {}, ["a", ("template", {}, ["b"])])])]),
+                    ("template", {}, ["c"]),
+                ])
+            ],
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_page_shows_is_all_there(page: str, children: list[object]) -> None:
+    value = lift(f"<!doctype html><body>{page}".encode(), "text/html").value
+    assert value[2][1][2] == children
+
+
+def test_xml_keeps_the_white_space_that_is_no_layout() -> None:
+    assert lift("<a> b\u3000 c\xa0</a>".encode(), "text/xml").value == ("a", {}, ["b\u3000 c\xa0"])
+
+
+def test_templates_within_templates_are_bounded() -> None:
+    assert lift(b"<template>" * 300 + b"a", "text/html").form == "html"
+    assert lift(b"<template>" * 5_000 + b"a", "text/html").form == "text"
+
+
 def test_a_page_with_a_bad_byte_is_still_a_page() -> None:
     assert lift(b"<p>gr\xf6\xdfe", "text/html; charset=utf-8").value[2][1][2] == [("p", {}, ["gr\\xf6\\xdfe"])]
 

@@ -16,6 +16,15 @@ WROTE = "something other than replication wrote here, or an earlier transaction 
 ACCOUNT = "create the account on {server} by hand, in its own dialect (CREATE USER, then GRANT), then skip: {skip}"
 BY_HAND = "do by hand on {server} what the statement is meant to do, in the new version's words, then skip: {skip}"
 COMPARE = "compare {table} with the source's; what is wrong is best mended on {server} before {start}; else {skip}"
+GONE = (1008, 1051, 1091, 1360, 1539)
+_NAME = r"(?:`(?:[^`]|``)+`|[\w$]+)"
+_PATH = rf"{_NAME}(?:\s*\.\s*{_NAME})?"
+DROPS_ONE = (  # the whole of a statement that drops one thing, as the error quotes it or the log has it
+    rf"\b(?:DROP\s+(?:(?:TEMPORARY\s+)?TABLE|VIEW|DATABASE|SCHEMA|TRIGGER|EVENT|INDEX\s+{_NAME}\s+ON)\s+{_PATH}"
+    rf"|ALTER\s+TABLE\s+{_PATH}\s+DROP\s+(?:PRIMARY\s+KEY"
+    rf"|(?:(?:COLUMN|(?:FOREIGN\s+)?KEY|INDEX|CONSTRAINT|CHECK)\s+)?{_NAME}))"
+    r"(?:\s*,\s*(?:ALGORITHM|LOCK)\s*=?\s*\w+)*\s*(?:/\*[^*]*\*/\s*)?;?\s*(?:'|\n|\Z)"
+)
 
 SYNTAX: tuple[Case, ...] = (
     Case(
@@ -128,10 +137,18 @@ DATA: tuple[Case, ...] = (
         Remedy.SKIP, ACCOUNT, "Replication and Account Management",
     ),
     Case(
-        "gone-already", A, (1008, 1051, 1091, 1360, 1539),
+        "gone-already", A, GONE,
         "what is to be dropped is not here", "the schema differs: " + WROTE,
-        Remedy.SKIP, "nothing is left to do for this statement: {skip}; then compare the schema", ERRORS,
-    ),
+        Remedy.SKIP, "nothing is left to do for this statement: {skip}; then compare the schema", ERRORS, DROPS_ONE,
+    ),  # [M]
+    Case(
+        "gone-in-part", A, GONE,
+        "something is not here that is to be dropped or changed, and the statement may be about more",
+        "the schema differs: " + WROTE, Remedy.SKIP_COSTS,
+        "of an ALTER TABLE nothing has been done here, of a DROP of several nothing from MySQL 8.0 on, before and on"
+        " MariaDB all the rest: do by hand on {server} what is left of the statement, then skip: {skip}",
+        "Atomic Data Definition Statement Support",
+    ),  # [M]
     Case(
         "exists-already", A, (1007, 1050, 1060, 1061, 1304, 1359, 1537, 1826),
         "what is to be created is here already", "the schema differs: " + WROTE,

@@ -77,6 +77,13 @@ ANYWHERE = (
         behind=("DROP TABLE b.dropped",),
     ),
     Fault(
+        "gone-in-part",
+        Remedy.SKIP_COSTS,
+        ("ALTER TABLE b.made DROP KEY k, ADD COLUMN c INT",),
+        before=("CREATE TABLE b.made (id INT PRIMARY KEY, a INT, KEY k (a))",),
+        behind=("ALTER TABLE b.made DROP KEY k",),
+    ),
+    Fault(
         "exists-already",
         Remedy.SKIP_COSTS,
         ("CREATE TABLE b.made (id INT PRIMARY KEY)",),

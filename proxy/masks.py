@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ahocorasick_rs import BytesAhoCorasick
@@ -17,12 +17,15 @@ from understudy.coding import decode
 from understudy.config import ALWAYS_MASKED, Masks
 from understudy.errors import CodingError
 from understudy.exchange import Headers, first_header
-from understudy.proxy.named import Named, Place
+from understudy.proxy.named import Named, Place, TooMuchError
 
 PREFIX: Final = "masked:"
 MAX_DECODED_BYTES: Final = 16 << 20
 
 _ESCAPED_LETTERS: Final = (b"\\u004", b"\\u005", b"\\u006", b"\\u007")
+_WIDE: Final = re.compile(r"""charset\s*=\s*["']?\s*(?:utf-?(?:16|32)|ucs-?[24])""")
+_TEXTS: Final = ("text/", "json", "xml", "form", "script")
+_NESTED: Final = re.compile(r"""(?i)%3d|%22|\"|'""")
 _BOUNDARY: Final = re.compile(r"""(?i)boundary=(?:"([^"]+)"|([^";,\s]+))""")
 _PART_NAME: Final = re.compile(r"""(?i)[;\s]name\*?\s*=\s*(?:[\w-]*'[\w-]*')?(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))""")
 _PART_HEAD: Final = re.compile(r"\r?\n\r?\n")
@@ -53,7 +56,7 @@ class Masker:
         if name in self._headers:
             return self.value(value)
         if "=" in value:
-            value = self._masked(value, self._named.pairs(value))
+            value = self._all_masked(value, self._named.pairs(value))
         if '"' in value:
             value = self._masked(value, self._named.members(value))
         return self._by_patterns(value) if self._patterns else value
@@ -61,7 +64,7 @@ class Masker:
     def target(self, target: str) -> str:
         """A request's target with the values of secret query parameters masked."""
         if "=" in target:
-            target = self._masked(target, self._named.in_target(target))
+            target = self._all_masked(target, self._named.in_target(target))
         return self._by_patterns(target) if self._patterns else target
 
     def body(self, body: bytes, content_type: str, encoding: str) -> bytes | None:
@@ -73,25 +76,26 @@ class Masker:
         except CodingError:
             return None
         kind = content_type.lower()
-        if "charset=utf-16" in kind or "charset=utf-32" in kind:
+        if _is_wide(kind, plain):
             return None
         is_form = "x-www-form-urlencoded" in kind  # small, and the only place where names are percent-encoded
-        lower = plain.lower()
-        places = [start for _, start, _ in self._needles.find_matches_as_indexes(lower)] if self._needles else []
+        places = self._places(plain)
         escaped = b"\\" in plain and any(letter in plain for letter in _ESCAPED_LETTERS)
         if not (places or escaped or is_form or self._patterns):
             return body
         text = plain.decode("utf-8", "surrogateescape")
         if is_form:
-            masked = self._masked(text, self._named.in_form(text))
+            masked = self._all_masked(text, self._named.in_form(text))
         elif kind.startswith("multipart/"):
             masked = self._multipart(text, content_type)
         else:
-            found = self._named.around(text, places if plain.isascii() else _offsets(plain, places))
-            if escaped:  # a name may be too
-                everywhere = (*found, *self._named.members(text), *self._named.pairs(text))
-                found = iter(sorted(everywhere, key=lambda place: (place.start, -place.end)))
-            masked = self._masked(text, found)
+            try:
+                found = self._named.around(text, places if plain.isascii() else _offsets(plain, places))
+                if escaped:  # a name may be too
+                    found = _outer_first((*found, *self._named.members(text), *self._named.pairs(text)))
+                masked = self._masked(text, found)
+            except TooMuchError:
+                return None
         masked = self._by_patterns(masked)
         return body if masked == text else masked.encode("utf-8", "surrogateescape")
 
@@ -99,6 +103,23 @@ class Masker:
         """A request's masked body, and the headers that then describe it; no body where it can't be examined."""
         masked = self.body(body, first_header(headers, "content-type"), first_header(headers, "content-encoding"))
         return (headers, body) if masked is body else (without_encoding(headers), masked or b"")
+
+    def _places(self, plain: bytes) -> list[int]:
+        """Where a name may stand."""
+        if self._needles is None:
+            return []
+        return [start for _, start, _ in self._needles.find_matches_as_indexes(plain.lower())]
+
+    def _all_masked(self, text: str, places: Iterable[Place]) -> str:
+        """The same as `_masked`, and what stands within a value, quoted or percent-encoded as that wants it."""
+        if _NESTED.search(text):
+            plain = text.encode("utf-8", "surrogateescape")
+            try:
+                within = list(self._named.around(text, _offsets(plain, self._places(plain))))
+            except TooMuchError:
+                return self.value(text)
+            places = _outer_first((*places, *within))
+        return self._masked(text, places)
 
     def _masked(self, text: str, places: Iterable[Place]) -> str:
         """The text with what is at these places masked, so that all other text stays as it was."""
@@ -134,6 +155,17 @@ class Masker:
 
     def _masked_match(self, match: re.Match[str]) -> str:
         return self.value(match[0]) if match[0] else ""
+
+
+def _outer_first(places: Iterable[Place]) -> Iterator[Place]:
+    return iter(sorted(places, key=lambda place: (place.start, -place.end)))
+
+
+def _is_wide(kind: str, plain: bytes) -> bool:
+    """Whether a body is text of two or four bytes a character, said or not."""
+    if _WIDE.search(kind):
+        return True
+    return plain[:200].count(0) >= 2 and (not kind or any(text in kind for text in _TEXTS))
 
 
 def without_encoding(headers: Headers) -> Headers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import time
 import zlib
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +22,7 @@ from understudy.proxy.masks import PREFIX, Masker
 
 MASKER = Masker(Masks(), b"key")
 S = "S3CR3T-VALUE"
+LONG = "x" * 70_000
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 MULTIPART = "multipart/form-data; boundary=XyZ"
@@ -48,6 +50,9 @@ def masked(value: str) -> str:
         (f"/?token={S};rest", f"/?token={masked(S + ';rest')}"),
         ("/?my_token_count=3", "/?my_token_count=3"),
         (f"/?token=a&token={S}", f"/?token={masked('a')}&token={masked(S)}"),
+        (f"/?next=%2Fin%3Ftoken%3D{S}&a=1", f"/?next=%2Fin%3Ftoken%3D{masked(S)}&a=1"),
+        (f'/?f={{"token":"{S}"}}&a=1', '/?f={"token":"' + masked(f'"{S}"') + '"}&a=1'),
+        (f"/?f=%7B%22token%22:%22{S}%22%7D", f"/?f=%7B%22token%22:%22{masked(f'%22{S}%22')}%22%7D"),
     ],
 )
 def test_secret_parameters_of_a_target_are_masked(target: str, expected: str) -> None:
@@ -130,6 +135,24 @@ def test_headers_of_the_settings_are_masked_and_others_are_not() -> None:
         (json.dumps({"html": f'<input name="token" value="{S}">'}), JSON),
         (json.dumps({"html": f'<input name="token" value="{S}">'}).replace("<", "\\u003c"), JSON),
         (json.dumps({"js": f'token="two words {S}"'}), JSON),
+        (f'{{"u":"https://x/cb?a=1\\u0026access_token={S}"}}', JSON),
+        (f'{{"u":"https://x/cb?access_token\\u003d{S}"}}', JSON),
+        (json.dumps({"text": f"user=a\npassword={S}"}), JSON),
+        (f"payload=%7B%22token%22%3A%22{S}%22%7D", FORM),
+        (f"payload=%7B%22token%22%3A+%22{S}%22%7D&a=1", FORM),
+        (f"a=1&next=%2Flogin%3Ftoken%3D{S}", FORM),
+        (f'<a href="/in?next=%2Flogin%3Fa%3D1%26token%3D{S}">', "text/html"),
+        (f'<input placeholder="a<b" name="token" value={S}>', "text/html"),
+        (f'<input name="token" value="{LONG}{S}">', "text/html"),
+        (f'<input value="{LONG[:9_000]}{S}" name="token">', "text/html"),
+        (f'<input title=it\'s name="token" value={S}>', "text/html"),
+        (f"<token>{LONG}{S}</token>", "text/xml"),
+        (f'cfg["token"]="{S}"', "text/javascript"),
+        (f"array('password' => '{S}')", "text/plain"),
+        (f"{{'password': u'{S}'}}", "text/plain"),
+        (f"connect(host=h,password={S},ssl=1)", "text/plain"),
+        (f"run --password={S} --fast", "text/plain"),
+        (f'"password={S}\\"', "text/plain"),
         (json.dumps({"xml": f"<token>{S}</token>"}).replace("/", "\\/"), JSON),
         (f'--XyZ\r\nContent-Disposition: form-data; name="password"\r\n\r\n{S}\r\n--XyZ--\r\n', MULTIPART),
         (f"--XyZ\r\nContent-Disposition: form-data; name=password\r\n\r\n{S}\r\n--XyZ--\r\n", MULTIPART),
@@ -176,6 +199,9 @@ def encode(body: bytes, encoding: str) -> bytes:
         (gzip.compress(b"x" * 100)[:-9], JSON, "gzip"),
         (b"x", JSON, "snappy"),
         (json.dumps({"password": S}).encode("utf-16"), "application/json; charset=UTF-16", ""),
+        (json.dumps({"password": S}).encode("utf-16"), 'application/json; charset = "utf-16"', ""),
+        (json.dumps({"password": S}).encode("utf-16"), JSON, ""),
+        (json.dumps({"password": S}).encode("utf-16-le"), "text/html", ""),
     ],
 )
 def test_what_can_not_be_examined_is_not_recorded(body: bytes, content_type: str, encoding: str) -> None:
@@ -209,6 +235,37 @@ def test_all_but_the_secret_stays_as_it_was() -> None:
     expected = f'{{ "a" : 1.0,\n"password":"{x}",  "b":[1,\t2], "token": "{null}", "é": "\udc80" }}'
     assert result == expected.encode("utf-8", "surrogateescape")
     json.loads(result.decode("utf-8", "replace"))
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "\\" * 60_000 + '"',
+        '{"password\\u0041": "' + "\\" * 60_000,
+        "<token>" * 400 + "x" * 60_000,
+        "<input " + "token " * 10_000,
+        "<input " + "\\" * 8_000 + "token " * 1_000,
+        "token" * 20_000,
+        ("a" * 190 + "token") * 300 + "=",
+        "<token " * 10_000,
+        "%22" * 20_000 + "token%22%3A",
+        "<input name='token" * 3_000,
+        "<" * 60_000 + "token",
+        "token'" * 10_000,
+        "password=" * 8_000,
+        '"token":' * 8_000,
+    ],
+    ids=lambda attack: attack[:20],
+)
+@pytest.mark.parametrize("content_type", [JSON, "text/html", FORM, MULTIPART])
+def test_whatever_a_client_sends_masking_takes_a_bounded_time(attack: str, content_type: str) -> None:
+    """Ten times as much may take ten times as long, not a hundred times; of quadratic ones these took seconds."""
+    body = f"--XyZ\r\n\r\n{attack}".encode() if content_type == MULTIPART else attack.encode()
+    begun = time.process_time()
+    MASKER.body(body, content_type, "")
+    MASKER.headers((("If-None-Match", attack[:16_000]), ("Referer", attack[-16_000:])))
+    MASKER.target("/?" + attack[:16_000])
+    assert time.process_time() - begun < 1
 
 
 def test_around_a_field_a_page_stays_as_it_was() -> None:

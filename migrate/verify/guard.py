@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 from understudy.migrate import answering, rows
 from understudy.migrate.faults import LoginError, PrivilegeError, ServerError
@@ -42,10 +41,12 @@ class Guard:
 
     def wait(self, is_ending: threading.Event) -> None:
         """Return once reading is free. Raises StalledError where it is held too long, LoginError, PrivilegeError."""
-        if self._refused:
-            raise self._refused
         waited = 0.0
-        while not self._free.wait(LOOK_S) and not is_ending.is_set():
+        while True:
+            if self._refused:  # also where that begins while it is held
+                raise self._refused
+            if self._free.wait(LOOK_S) or is_ending.is_set():
+                return
             waited += LOOK_S
             if waited > self._patience_s:
                 raise StalledError(
@@ -94,10 +95,14 @@ class Guard:
         return None
 
     def _running(self) -> int | None:
-        with suppress(ServerError):
+        try:
             said = self._session(self._old).row("SHOW GLOBAL STATUS LIKE 'Threads_running'")
+        except (LoginError, PrivilegeError) as error:
+            self._refused = error
+        except ServerError:
+            self._forget(self._old)
+        else:
             return rows.number(said["Value"]) if said else 0
-        self._forget(self._old)
         return None
 
     def _session(self, address: str) -> Database:

@@ -22,17 +22,18 @@ from rich.console import Console
 
 from integration.operating import Operator
 from integration.test_grants import PASSWORD, USER, granted
-from integration.trees import NEW, OLD, Node, Running, tree
+from integration.trees import ANY_TLS, NEW, OLD, Node, Running, tree
 from integration.verifying import Stage, compared, fresh, table, told, writing
 from support import COMMAND, wait_until
 from understudy.configfile import load
 from understudy.errors import UnderstudyError
 from understudy.migrate.clock import SystemClock
-from understudy.migrate.faults import ServerError, UnreachableError
-from understudy.migrate.logins import FromSettings
+from understudy.migrate.faults import LoginError, ServerError, UnreachableError
+from understudy.migrate.logins import FromSettings, Login, OneLogin
 from understudy.migrate.mysql import MySql, Session
-from understudy.migrate.sqltext import identifier
+from understudy.migrate.sqltext import Secret, identifier
 from understudy.migrate.verify import catalogue
+from understudy.migrate.verify.guard import Guard
 from understudy.migrate.verify.moments import Descent, Hop, Moments
 from understudy.migrate.verify.options import Outcome, Result
 from understudy.migrate.verify.pairs import paired
@@ -532,6 +533,37 @@ def test_it_is_held_while_too_many_threads_run_on_the_old_side_says_so_and_goes_
             assert not proved(operator, f"{database}.t")
         (outcome,) = running.result(60)
     assert (outcome.result, outcome.rows) == (Result.EQUAL, 100), outcome
+
+
+@pytest.mark.parametrize("side", ["old", "new"])
+def test_an_account_that_is_refused_while_reading_is_held_is_told_at_once_and_as_what_it_is(
+    stage: Stage, side: str
+) -> None:
+    made = ("CREATE USER held@'%' IDENTIFIED BY 'x'", "GRANT ALL ON *.* TO held@'%'")
+    for one in ("old", "new"):
+        stage.spoil(one, *made)
+    refusing = stage.old if side == "old" else stage.new
+    servers = MySql(OneLogin(Login("held", Secret("x"), ANY_TLS)))
+    try:
+        with (
+            Guard(servers, stage.old.address, [stage.new.address], (5.0, -1, 600.0)) as guard,
+            ThreadPoolExecutor(1) as pool,
+        ):
+            ending = threading.Event()
+            try:
+                waits = pool.submit(guard.wait, ending)
+                wait_until(lambda: "threads run" in guard.why, 10, "it is held")
+                stage.spoil(side, "DROP USER held@'%'")
+                with refusing.sql() as root:
+                    for row in root.rows("SHOW PROCESSLIST"):
+                        if row["User"] == "held":
+                            root.execute(f"KILL {row['Id']}")
+                with pytest.raises(LoginError):
+                    waits.result(30)
+            finally:
+                ending.set()
+    finally:
+        stage.spoil("new" if side == "old" else "old", "DROP USER held@'%'")
 
 
 def test_the_least_account_compares_rows_and_definitions(stages: dict[str, Stage]) -> None:

@@ -23,9 +23,10 @@ from understudy.migrate.checks.granttables import GrantTables, accounts
 from understudy.migrate.ports import Database
 from understudy.migrate.rows import text
 from understudy.migrate.sqltext import identifier
-from understudy.migrate.verify import granted, membership, terms
+from understudy.migrate.verify import folding, granted, membership, terms
 from understudy.migrate.verify.finding import Finding, Kind
 from understudy.migrate.verify.membership import NOTHING, Membership, Role, Sides
+from understudy.migrate.verify.structure import knows_no_case
 from understudy.migrate.verify.terms import Terms
 from understudy.migrate.versions import Version
 from understudy.migrate.words import Word
@@ -64,7 +65,15 @@ def differences(old: Database, new: Database, ignored: Collection[str] = ()) -> 
     """
     with ThreadPoolExecutor(2, "accounts") as pool:
         before, after = pool.map(lambda session: side(session, ignored), (old, new))
+    if any(knows_no_case(session) for session in (old, new)):
+        before, after = _folded(before), _folded(after)
     return list(compare(before, after))
+
+
+def _folded(one: Side) -> Side:
+    """With names of databases and tables in lower case."""
+    kept = {who: replace(account, grants=folding.merged(account.grants)) for who, account in one.accounts.items()}
+    return replace(one, accounts=kept, public=folding.merged(one.public))
 
 
 def side(session: Database, ignored: Collection[str] = ()) -> Side:

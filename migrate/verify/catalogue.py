@@ -63,13 +63,13 @@ def variables(session: Database) -> dict[str, str]:
     return {text(row["Variable_name"]).lower(): text(row["Value"]) for row in said}
 
 
-def tables(session: Database, only: Sequence[str] = ()) -> list[Table]:
-    """All tables, largest first, or those like the patterns `only` of "schema.table"."""
+def tables(session: Database, only: Sequence[str] = (), folded: bool = False) -> list[Table]:
+    """All tables, largest first, or those like the patterns `only` of "schema.table"; `folded`: whatever their case."""
     found: dict[str, Table] = {}
     with session.patient(SCAN_S):
-        for part, where in _asked(session, only):
+        for part, where in _asked(session, [] if folded else only):  # equality asks for one case alone
             found |= {table.full_name: table for table in _tables(session, part, where)}
-    wanted = [table for table in found.values() if not only or is_like(table.schema, table.name, only)]
+    wanted = [table for table in found.values() if not only or is_like(table.schema, table.name, only, folded)]
     return sorted(wanted, key=lambda table: (-table.bytes, table.full_name))
 
 
@@ -107,8 +107,13 @@ def current(columns: Sequence[Column], keys: Sequence[Key]) -> tuple[tuple[Colum
     return tuple(column for column in columns if column.name not in own), tuple(key for key in left if key.columns)
 
 
-def is_like(schema: str, table: str, patterns: Sequence[str]) -> bool:
-    """Whether one names a table: with one dot they are of database and table, else of both with a dot between."""
+def is_like(schema: str, table: str, patterns: Sequence[str], folded: bool = False) -> bool:
+    """Whether one names a table: with one dot they are of database and table, else of both with a dot between.
+
+    `folded`: whatever the case.
+    """
+    if folded:
+        return is_like(schema.lower(), table.lower(), [pattern.lower() for pattern in patterns])
 
     def fits(pattern: str) -> bool:
         database, dot, rest = pattern.partition(".")

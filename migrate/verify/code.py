@@ -17,7 +17,7 @@ from understudy.migrate.ports import Database
 from understudy.migrate.rows import text
 from understudy.migrate.slices import WHOLE, Slice
 from understudy.migrate.sqltext import identifier
-from understudy.migrate.verify import questions, spelling
+from understudy.migrate.verify import folding, questions, spelling
 from understudy.migrate.verify.expression import canonical
 from understudy.migrate.verify.finding import Kind
 from understudy.migrate.verify.shape_of_table import Ask
@@ -32,14 +32,16 @@ ALGORITHM = re.compile(r"CREATE ALGORITHM=(\w+)")
 class Code:
     """What one server says of its stored programs.
 
-    `unknown` modes are left out; `reads` says whether literals in bodies are read.
+    `unknown` modes are left out; `reads` says whether literals in bodies are read, `folded` whether names of tables
+    are told in lower case.
     """
 
-    def __init__(self, session: Database, ask: Ask, unknown: frozenset[str], reads: bool) -> None:
+    def __init__(self, session: Database, ask: Ask, unknown: frozenset[str], reads: bool, folded: bool) -> None:
         self._session = session
         self._ask = ask
         self._unknown = unknown
         self._reads = reads
+        self._folded = folded
         self._shared = Shared()
 
     def views(self, columns_of: Mapping[tuple[str, str], tuple[str, ...]], part: Slice = WHOLE) -> Iterator[Thing]:
@@ -49,7 +51,7 @@ class Code:
             algorithm = algorithm or self._algorithm(schema, name)
             facts = self._shared.facts(
                 columns=", ".join(columns_of.get((schema, name), ())),
-                definition=canonical(definition or ""),
+                definition=canonical(folding.text(definition or "") if self._folded else definition or ""),
                 algorithm="" if algorithm == "UNDEFINED" else algorithm,
                 check_option="" if option == "NONE" else option,
                 definer=definer,
@@ -114,7 +116,7 @@ class Code:
         before: dict[tuple[str, ...], str] = {}
         for schema, name, table, timing, event, _, body, mode, definer, *setting in rows:
             facts = self._shared.facts(
-                table=table,
+                table=table.lower() if self._folded else table,
                 timing=f"{timing} {event}",
                 follows=before.get((schema, table, timing, event), ""),
                 body=self._body(body),

@@ -150,16 +150,17 @@ class Run:
 
     def _wanted(self, sides: Sides) -> tuple[list[Table], list[Table]]:
         """Both sides' tables without those to ignore, which are remembered."""
-        only, ignore = self._only, self._settings.ignore
-        old, new = sides.steady(
-            lambda: sides.both(
-                lambda old: catalogue.tables(old, only), lambda new: catalogue.tables(new, only), catalogue.SCAN_S
-            ),
-            self.ending.is_set,
-        )
+        only, ignore, folded = self._only, self._settings.ignore, self._folded
+
+        def ask(session: Database) -> list[Table]:
+            return catalogue.tables(session, only, folded)
+
+        old, new = sides.steady(lambda: sides.both(ask, ask, catalogue.SCAN_S), self.ending.is_set)
         if only and not self.pairs:
-            require_any(only, (*old, *new), {*chain(*sides.both(_databases, _databases))})
-        ignored = {table.full_name for table in (*old, *new) if catalogue.is_like(table.schema, table.name, ignore)}
+            require_any(only, (*old, *new), {*chain(*sides.both(_databases, _databases))}, folded)
+        ignored = {
+            table.full_name for table in (*old, *new) if catalogue.is_like(table.schema, table.name, ignore, folded)
+        }
         self.ignored = tuple(sorted(ignored))
         return _without(old, ignored), _without(new, ignored)
 
@@ -231,12 +232,14 @@ def _without(tables: Sequence[Table], names: Collection[str]) -> list[Table]:
     return [table for table in tables if table.full_name not in names]
 
 
-def require_any(patterns: Sequence[str], tables: Collection[Table], databases: Collection[str]) -> None:
+def require_any(
+    patterns: Sequence[str], tables: Collection[Table], databases: Collection[str], folded: bool = False
+) -> None:
     """Raises PatternError where a pattern names no table, nor all of a database that is there and has none."""
     for pattern in patterns:
         of_all = {f"{database}.*" for database in databases}
         if pattern not in of_all and not any(
-            catalogue.is_like(table.schema, table.name, [pattern]) for table in tables
+            catalogue.is_like(table.schema, table.name, [pattern], folded) for table in tables
         ):
             raise PatternError(
                 f"--table {pattern}: neither side has such a table",

@@ -10,7 +10,7 @@ from understudy.migrate.faults import ServerError
 from understudy.migrate.ports import Database
 from understudy.migrate.slices import WHOLE, Slice
 from understudy.migrate.sqltext import identifier
-from understudy.migrate.verify import questions, spelling
+from understudy.migrate.verify import folding, questions, spelling
 from understudy.migrate.verify.expression import canonical
 from understudy.migrate.verify.finding import Kind
 from understudy.migrate.verify.things import Facts, Part, Shared, Thing, path
@@ -46,11 +46,15 @@ class _Column(NamedTuple):
 
 
 class Tables:
-    """What one server says of its databases and tables; `columns_of` are the columns of tables and views, in order."""
+    """What one server says of its databases and tables; `columns_of` are the columns of tables and views, in order.
 
-    def __init__(self, session: Database, ask: Ask) -> None:
+    `folded` says whether names of tables are told in lower case where something else names them.
+    """
+
+    def __init__(self, session: Database, ask: Ask, folded: bool) -> None:
         self._session = session
         self._ask = ask
+        self._folded = folded
         self._maria = session.version.is_mariadb()
         self._shared = Shared()
         self._counted: set[Key] = set()
@@ -133,7 +137,7 @@ class Tables:
         return self._shared.facts(
             type="json" if is_json else spelling.column_type(row.type),
             nullable="yes" if row.nullable == "YES" else "",
-            default="" if generated else spelling.default(row.default, row.extra, row.data_type, self._maria),
+            default="" if generated else self._default(row),
             on_update=spelling.on_update(row.extra),
             counting="auto_increment" if "auto_increment" in row.extra else "",
             generated=spelling.generated(row.extra),
@@ -144,6 +148,12 @@ class Tables:
             visibility="invisible" if "INVISIBLE" in row.extra else "",
             reference_system=row.srs_id,
         )
+
+    def _default(self, row: _Column) -> str:
+        shown = row.default  # MariaDB's are expressions and may name a sequence; MySQL's are texts, and it has none
+        if shown and self._folded and self._maria:
+            shown = folding.text(shown)
+        return spelling.default(shown, row.extra, row.data_type, self._maria)
 
     def _indexes(self, part: Slice) -> Parts:
         rows: dict[tuple[Key, str], list[tuple[Any, ...]]] = defaultdict(list)
@@ -171,9 +181,12 @@ class Tables:
         for (schema, table, name), parts in rows.items():
             parts.sort(key=lambda part: int(part[0]))
             update, delete = rules.get((schema, table, name), ("", ""))
+            refers_to = path(parts[0][2], parts[0][3])
+            if self._folded:  # a name that the server made is of the table's
+                name, refers_to = name.lower(), refers_to.lower()
             found[schema, table]["foreign key", name] = self._shared.facts(
                 columns=", ".join(part[1] for part in parts),
-                refers_to=f"{path(parts[0][2], parts[0][3])} ({', '.join(part[4] for part in parts)})",
+                refers_to=f"{refers_to} ({', '.join(part[4] for part in parts)})",
                 on_update=spelling.rule(update),
                 on_delete=spelling.rule(delete),
             )

@@ -16,7 +16,7 @@ from understudy.migrate.build.mark import SCHEMA
 from understudy.migrate.faults import PrivilegeError
 from understudy.migrate.grants import DEFINITIONS
 from understudy.migrate.ports import Database
-from understudy.migrate.rows import text
+from understudy.migrate.rows import number, text
 from understudy.migrate.sliced import sliced
 from understudy.migrate.slices import WHOLE, Slice
 from understudy.migrate.verify import counters, questions, spelling
@@ -38,15 +38,21 @@ def differences(old: Database, new: Database, ignored: Collection[str] = (SCHEMA
     """
     unknown = spelling.unknown_modes(old.version) | spelling.unknown_modes(new.version)
     across = old.version.flavour is not new.version.flavour
+    folded = any(knows_no_case(session) for session in (old, new))
 
     def collect(session: Database) -> Things:
-        return collected(session, unknown, across and session.version.is_mariadb(), ignored)
+        return collected(session, unknown, across and session.version.is_mariadb(), ignored, folded)
 
     with ThreadPoolExecutor(2, "structure") as pool:
         before, after = _in_both(*pool.map(collect, (old, new)))
     with _plainly(new), new.patient(PATIENCE_S):
         after = counters.refreshed(new, before, after)
     return list(compare(before, after, weigh(old.version, new.version, _moved(old, new))))
+
+
+def knows_no_case(session: Database) -> bool:
+    """Whether names of tables are kept or compared in lower case (`folding`)."""
+    return number(session.value("SELECT @@GLOBAL.lower_case_table_names")) != 0
 
 
 def _moved(old: Database, new: Database) -> frozenset[tuple[str, str]]:
@@ -71,8 +77,13 @@ def _in_both(before: Things, after: Things) -> tuple[Things, Things]:
     return one, other
 
 
-def collected(session: Database, unknown: frozenset[str], reads: bool, ignored: Collection[str]) -> Things:
-    """All that one server defines; `unknown` sql modes are left out, and `reads` has literals in bodies read."""
+def collected(
+    session: Database, unknown: frozenset[str], reads: bool, ignored: Collection[str], folded: bool = False
+) -> Things:
+    """All that one server defines.
+
+    `unknown` sql modes are left out, `reads` has literals in bodies read, `folded` names of tables in lower case.
+    """
 
     see_all(session)
 
@@ -84,11 +95,11 @@ def collected(session: Database, unknown: frozenset[str], reads: bool, ignored: 
                     yield tuple(text(value) if isinstance(value, bytes) else value for value in row)
 
     with _plainly(session), session.patient(PATIENCE_S):
-        tables, code = Tables(session, ask), Code(session, ask, unknown, reads)
+        tables, code = Tables(session, ask, folded), Code(session, ask, unknown, reads, folded)
         things = [*tables.databases()]
         for part in sliced(session, ("sys", *ignored)):
             things += [*tables.tables(part), *code.views(tables.columns_of, part)]
-        return by_name([*things, *code.routines(), *code.triggers(), *code.events()])
+        return by_name([*things, *code.routines(), *code.triggers(), *code.events()], folded)
 
 
 def see_all(session: Database) -> None:

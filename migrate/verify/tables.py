@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
+
+from understudy.migrate.verify.folding import Name, keys
 
 INTEGERS = ("tinyint", "smallint", "mediumint", "int", "bigint")
 TEXTS = ("char", "varchar", "tinytext", "text", "mediumtext", "longtext")
@@ -75,8 +77,8 @@ class Matched(Struct, frozen=True):
 def match(old: Sequence[Table], new: Sequence[Table], folded: bool) -> Matched:
     """Tables by name; `folded` where either side's lower_case_table_names keeps or compares names without case."""
 
-    def by_name(tables: Iterable[Table]) -> Mapping[str, Table]:
-        return {(table.full_name.lower() if folded else table.full_name): table for table in tables}
+    def by_name(tables: Sequence[Table]) -> Mapping[Name, Table]:
+        return dict(zip(keys([(table.schema, table.name) for table in tables], folded), tables, strict=True))
 
     ours, theirs = by_name(old), by_name(new)
     return Matched(

@@ -9,13 +9,14 @@ foreign keys. Equal facts are kept once (`Shared`): ten thousand tables have few
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from msgspec import Struct
 
 from understudy.migrate.sqltext import identifier
 from understudy.migrate.verify.finding import Finding, Kind
+from understudy.migrate.verify.folding import keys
 
 Facts = tuple[tuple[str, str], ...]  # (name, value), without those that are empty
 Part = tuple[str, str]  # ("column", "total")
@@ -53,9 +54,9 @@ class Shared:
         return self._kept.setdefault(made, made)
 
 
-def by_name(things: Iterable[Thing]) -> Things:
-    """Things, to be found again."""
-    return {(thing.noun, thing.name): thing for thing in things}
+def by_name(things: Sequence[Thing], folded: bool = False) -> Things:
+    """Things, to be found again; `folded` where either side knows no case of tables' names."""
+    return dict(zip(keys([(thing.noun, thing.name) for thing in things], folded), things, strict=True))
 
 
 def compare(old: Things, new: Things, weigh: Weigh) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from rich.console import Console
 from understudy.migrate.dialects import Dialect
 from understudy.migrate.facts import Channel, Server
 from understudy.migrate.topology import grow
-from understudy.migrate.verify import catalogue, hashing, progress, reporting
+from understudy.migrate.verify import catalogue, folding, hashing, progress, reporting
 from understudy.migrate.verify.finding import Finding, Kind
 from understudy.migrate.verify.guard import held
 from understudy.migrate.verify.moments import Hop, descent, wait_for
@@ -166,6 +166,28 @@ def test_tables_are_matched_by_name_and_without_case_where_a_server_has_none() -
     assert [table.name for table in folded.extra] == ["b"]
 
 
+def test_names_that_one_side_keeps_apart_stay_apart_so_that_neither_hides_the_other() -> None:
+    old = [Table("shop", "Orders", ()), Table("shop", "orders", ()), Table("shop", "Items", ())]
+    new = [Table("shop", "orders", ()), Table("shop", "items", ())]
+    matched = match(old, new, folded=True)
+    assert [(one.name, other.name) for one, other in matched.both] == [("orders", "orders"), ("Items", "items")]
+    assert [table.name for table in matched.missing] == ["Orders"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "folded"),
+    [
+        ("select `T`.`A` AS `A`,'It''s \\' X' from `S`.`T`", "select `t`.`a` as `a`,'It''s \\' X' from `s`.`t`"),
+        ("nextval(`Shop`.`It's`)", "nextval(`shop`.`it's`)"),
+        ("'ABC'", "'ABC'"),
+        ("", ""),
+        ("A ' B", "a ' b"),
+    ],
+)
+def test_sql_is_folded_but_for_its_literals(sql: str, folded: str) -> None:
+    assert folding.text(sql) == folded
+
+
 STATE = TableState("s.t", "d", cut=True, rows=5)
 PLAIN = paired(Table("s", "t", ()), Table("s", "t", ()), thorough=False)
 
@@ -280,6 +302,11 @@ def test_databases_that_patterns_name_are_asked_for_alone(patterns: list[str], c
 )
 def test_patterns_name_tables(table: tuple[str, str], patterns: list[str], is_like: bool) -> None:
     assert catalogue.is_like(*table, patterns) is is_like
+
+
+def test_patterns_name_tables_of_any_case_where_a_server_knows_none() -> None:
+    assert catalogue.is_like("Shop", "Orders", ["shop.oRDERS"], folded=True)
+    require_any(["SHOP.*"], [Table("shop", "orders", ())], [], folded=True)
 
 
 def test_a_pattern_that_names_no_table_is_an_error_and_not_an_empty_run_that_is_equal() -> None:

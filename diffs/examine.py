@@ -33,9 +33,13 @@ _encode = msgspec.msgpack.Encoder().encode
 Event = dict[str, Any]
 
 
-def sample_id(exchange_id: str) -> str:
-    """Six letters and digits that stand for an exchange: the same whenever it is judged again."""
-    number = int.from_bytes(hashlib.blake2b(exchange_id.encode("utf-8", "replace"), digest_size=8).digest())
+def sample_id(exchange: Exchange) -> str:
+    """Six letters and digits that stand for an exchange: the same whenever it is judged again.
+
+    The X-Request-Id alone does not: a mesh gives one to all requests of a trace, and a client to each of its tries.
+    """
+    what = repr((exchange.id, exchange.at, exchange.request.method, exchange.request.target))
+    number = int.from_bytes(hashlib.blake2b(what.encode(), digest_size=8).digest())
     letters = ""
     for _ in range(6):
         number, place = divmod(number, len(_ID_LETTERS))
@@ -149,7 +153,7 @@ class Examiner:
             kept[key] = kept.get(key, 0) + 1
         data = _encode(exchange)
         self._sample_bytes += len(data)
-        sample = Sample(sample_id(exchange.id), exchange.id, exchange.at, lacking[0][0].endpoint, data, lacking)
+        sample = Sample(sample_id(exchange), exchange.id, exchange.at, lacking[0][0].endpoint, data, lacking)
         self.samples.append(sample)
         return sample.id
 

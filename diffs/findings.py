@@ -164,16 +164,16 @@ class Findings:
     def sample(self, name: str) -> KeptSample:
         """A kept exchange by its ID, the beginning of it, or its request's ID. Raises NoSampleError."""
         found = self._rows(
-            "SELECT id, at, endpoint, exchange FROM sample WHERE id = ?1 OR exchange_id = ?1"
-            " OR substr(id, 1, length(?1)) = ?1 ORDER BY id = ?1 DESC LIMIT 2",
+            "SELECT id, at, endpoint, exchange, (id = ?1) * 2 + (exchange_id = ?1) AS grade FROM sample"
+            " WHERE grade OR substr(id, 1, length(?1)) = ?1 ORDER BY grade DESC LIMIT 2",
             name.strip().lower() if len(name.strip()) <= 8 else name.strip(),
         )
         hint = "`understudy diffs list` shows the IDs"
         if not found or not name.strip():
             raise NoSampleError(f"no sample goes by {name!r}", hint)
-        if len(found) > 1 and found[0][0] != name.strip().lower():
-            raise NoSampleError(f"several samples' IDs begin with {name!r}", hint)
-        sample, at, endpoint, data = found[0]
+        if len(found) > 1 and found[0][-1] == found[1][-1]:
+            raise NoSampleError(f"several samples go by {name!r}", hint)
+        sample, at, endpoint, data, _ = found[0]
         exchange = _DECODER.decode(zstandard.ZstdDecompressor().decompress(data))
         places = self._rows(
             "SELECT s.path, p.kind, p.class, p.shadow FROM sample_of s JOIN place p ON p.id = s.place"

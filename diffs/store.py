@@ -24,6 +24,7 @@ from understudy.diffs.tally import Pair, PlaceKey, Tally
 from understudy.errors import StoreError
 
 OUTCOMES: Final = ("equal", "equal_after_lifting", "noise", "settled", "failed", "different")
+_ZSTD_HEADER_BYTES: Final = 18  # at most (RFC 8878 3.1.1); it tells how long the content is
 
 
 class Sample(NamedTuple):
@@ -46,7 +47,10 @@ class Batch(NamedTuple):
 
 
 class Known(Struct):
-    """What a judge must know to go on: totals, positions, and what is counted and kept already."""
+    """What a judge must know to go on: totals, positions, and what is counted and kept already.
+
+    `sample_bytes` is the length of all samples before they were packed.
+    """
 
     totals: dict[str, int]
     positions: dict[str, Position]
@@ -155,7 +159,10 @@ class SqliteStore:
                     " FROM place JOIN sample_of ON place = place.id GROUP BY place.id"
                 )
             },
-            sample_bytes=rows("SELECT coalesce(sum(length(exchange)), 0) FROM sample").fetchone()[0],
+            sample_bytes=sum(
+                zstandard.frame_content_size(beginning)
+                for (beginning,) in rows(f"SELECT substr(exchange, 1, {_ZSTD_HEADER_BYTES}) FROM sample")
+            ),
         )
 
     def commit(self, batch: Batch) -> None:

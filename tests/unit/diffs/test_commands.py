@@ -18,23 +18,23 @@ from understudy.diffs.tally import Tally
 from understudy.errors import NoSampleError, StoreError
 from understudy.exchange import Failure
 
-PAGE = (("Content-Type", "text/html"),)
+USERS = [{"id": 1, "n": "a"}, {"id": 2, "n": "b"}]
+EXCHANGES = [
+    exchange("a", {"users": USERS}, {"users": USERS[:1]}, "/users"),
+    exchange("b", {"price": 24.5}, reply(b'{"price": 24.50}'), "/price/7"),
+    exchange("c", {"a": 1}, reply(b"<h1>oops</h1>", 500, 90.0), "/orders/9?x=\x1b[31m"),
+    exchange("d", {"a": 1}, Failure("timeout", 100.0), "/orders/9"),
+    exchange("e", {"now": 1}, {"now": 2}, "/now", old={"now": 3}, new={"now": 4}),
+    exchange("f", {"now": 1}, {"now": 2}, "/now"),
+]
+SAMPLES = {one.id: sample_id(one) for one in EXCHANGES}
 
 
 @pytest.fixture
 def config(settings: Any, tmp_path: Path) -> Path:
     """A settings file beside a state directory in which something is judged."""
     chosen = settings()
-    users = [{"id": 1, "n": "a"}, {"id": 2, "n": "b"}]
-    Recorder(chosen.recordings).segment(
-        equals(40, "/users/1"),
-        exchange("a", {"users": users}, {"users": users[:1]}, "/users"),
-        exchange("b", {"price": 24.5}, reply(b'{"price": 24.50}'), "/price/7"),
-        exchange("c", {"a": 1}, reply(b"<h1>oops</h1>", 500, 90.0), "/orders/9?x=\x1b[31m"),
-        exchange("d", {"a": 1}, Failure("timeout", 100.0), "/orders/9"),
-        exchange("e", {"now": 1}, {"now": 2}, "/now", old={"now": 3}, new={"now": 4}),
-        exchange("f", {"now": 1}, {"now": 2}, "/now"),
-    )
+    Recorder(chosen.recordings).segment(equals(40, "/users/1"), *EXCHANGES)
     judge = Judge(chosen, SqliteStore(chosen.database))
     judge.run_to_end()
     judge.close()
@@ -68,7 +68,7 @@ def test_the_report_names_what_differs_and_what_to_do_next(config: Path) -> None
         "200 → 500",
         "failure  answer",
         "likely noise",
-        f"understudy diffs show {sample_id('c')}",
+        f"understudy diffs show {SAMPLES['c']}",
     ):
         assert text in result.output
     assert "\x1b" not in result.output
@@ -104,14 +104,14 @@ def test_the_list_is_filtered(config: Path) -> None:
 
 @pytest.mark.parametrize("columns", [60, 140])
 def test_a_sample_shows_both_answers(config: Path, columns: int) -> None:
-    output = run("show", sample_id("a"), "-c", config, columns=columns).output
+    output = run("show", SAMPLES["a"], "-c", config, columns=columns).output
     for text in ("GET /users", "missing  $.users[1]", '{"id": 2, "n": "b"}', "X-Request-Id a", "2.0 ms"):
         assert text in output
     assert max(len(line) for line in output.splitlines()) <= columns
 
 
 def test_a_failure_and_a_hostile_target_are_shown(config: Path) -> None:
-    assert "no answer: timeout" in run("show", sample_id("d"), "-c", config).output
+    assert "no answer: timeout" in run("show", SAMPLES["d"], "-c", config).output
     hostile = run("show", "c", "-c", config).output
     assert "\x1b" not in hostile
     assert "\\x1b[31m" in hostile

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from recorded import Recorder, equals, exchange, reply
@@ -181,7 +182,7 @@ def test_a_sample_is_found_by_its_id_its_beginning_or_the_request_id(settings: A
     Recorder(chosen.recordings).segment(whole, exchange("another", {"b": 1}, {"b": 2}))
     judged(chosen)
     findings = Findings(chosen.database)
-    name = examine.sample_id("the-request")
+    name = examine.sample_id(whole)
     for given in (name, name.upper(), name[:5], "the-request"):
         assert findings.sample(given).exchange == whole
     assert findings.sample(name).places == [("$.a", "value", "value", "new")]
@@ -189,6 +190,30 @@ def test_a_sample_is_found_by_its_id_its_beginning_or_the_request_id(settings: A
         with pytest.raises(NoSampleError):
             findings.sample(wrong)
     findings.close()
+
+
+def test_each_of_several_requests_with_one_request_id_is_shown_by_its_own_sample(settings: Any) -> None:
+    chosen = settings()
+    here, there = exchange("trace-1", {"a": 1}, {"a": 2}, "/a"), exchange("trace-1", {"b": 1}, {"b": 2}, "/b")
+    again = msgspec.structs.replace(here, at=here.at + 1.0, answers={**here.answers, "new": reply({"c": 1})})
+    Recorder(chosen.recordings).segment(here, there, again)
+    judged(chosen)
+    findings = Findings(chosen.database)
+    shown = {row.path: findings.sample(row.samples[0]).exchange for row in findings.places() if row.path != "$.a"}
+    assert shown == {"$.b": there, "$.c": again}
+    with pytest.raises(NoSampleError, match="several samples go by 'trace-1'"):
+        findings.sample("trace-1")
+    findings.close()
+
+
+def test_a_store_tells_how_long_its_samples_were_before_they_were_packed(settings: Any) -> None:
+    chosen = settings()
+    kept = [exchange(name, {"a": name, "t": "x" * 9_000}, {"a": 2, "t": "x" * 9_000}) for name in "abc"]
+    Recorder(chosen.recordings).segment(*kept)
+    judged(chosen)
+    store = SqliteStore(chosen.database)
+    assert store.load().sample_bytes == sum(len(msgspec.msgpack.encode(one)) for one in kept) > 54_000
+    store.close()
 
 
 def test_ignored_paths_and_endpoint_names_can_be_reloaded(settings: Any) -> None:

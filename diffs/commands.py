@@ -155,6 +155,11 @@ def judge(config: Config = DEFAULT, as_json: Json = False) -> None:
         )
     try:
         stats = _judge_again(settings, as_json)
+    except OSError as error:
+        raise StoreError(
+            f"{settings.database}: can't be replaced: {error.strerror or error}",
+            "what was found before is still there; see to the disk, and judge again",
+        ) from error
     finally:
         lock.release()
     if as_json:

@@ -19,13 +19,16 @@ MAX_SENTENCES: Final = 20
 
 
 def explain(old: Answer, new: Answer) -> list[str]:
-    """Sentences on how two JSON bodies differ; none where they are no JSON, or long."""
+    """Sentences on how two JSON bodies differ; none where they are no JSON, long, or nested too deeply for DeepDiff."""
     from deepdiff import DeepDiff  # a fifth of a second to import, for this alone
 
     before, after = _document(old), _document(new)
     if before is None or after is None:
         return []
-    said = DeepDiff(before[0], after[0], verbose_level=2).pretty()
+    try:
+        said = DeepDiff(before[0], after[0], verbose_level=2).pretty()
+    except RecursionError:  # at a depth of 300 already; Python's own JSON takes 990
+        return []
     sentences = [printable(line) for line in said.splitlines() if line]
     hidden = len(sentences) - MAX_SENTENCES
     return sentences[:MAX_SENTENCES] + ([f"… and {hidden} more"] if hidden > 0 else [])

@@ -162,7 +162,7 @@ class Findings:
         return sorted(kept, key=_gravity)
 
     def sample(self, name: str) -> KeptSample:
-        """A kept exchange by its ID, the beginning of it, or its request's ID. Raises NoSampleError."""
+        """A kept exchange by its ID, the beginning of it, or its request's ID. Raises NoSampleError, StoreError."""
         found = self._rows(
             "SELECT id, at, endpoint, exchange, (id = ?1) * 2 + (exchange_id = ?1) AS grade FROM sample"
             " WHERE grade OR substr(id, 1, length(?1)) = ?1 ORDER BY grade DESC LIMIT 2",
@@ -174,13 +174,20 @@ class Findings:
         if len(found) > 1 and found[0][-1] == found[1][-1]:
             raise NoSampleError(f"several samples go by {name!r}", hint)
         sample, at, endpoint, data, _ = found[0]
-        exchange = _DECODER.decode(zstandard.ZstdDecompressor().decompress(data))
+        exchange = self._unpacked(sample, data)
         places = self._rows(
             "SELECT s.path, p.kind, p.class, p.shadow FROM sample_of s JOIN place p ON p.id = s.place"
             " WHERE s.sample = ? ORDER BY s.path",
             sample,
         )
         return KeptSample(sample, at, endpoint, exchange, [(a, b, c, d) for a, b, c, d in places])
+
+    def _unpacked(self, sample: str, data: bytes) -> Exchange:
+        try:
+            return _DECODER.decode(zstandard.ZstdDecompressor().decompress(data))
+        except (zstandard.ZstdError, msgspec.MsgspecError, MemoryError) as error:
+            hint = "`understudy diffs judge` judges what is recorded again, into a new database"
+            raise StoreError(f"{self._path}: the sample {sample} is spoilt: {error}", hint) from error
 
 
 def _place(row: tuple[Any, ...], samples: list[str]) -> PlaceRow:

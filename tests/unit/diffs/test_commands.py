@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import errno
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 from typer.testing import CliRunner, Result
 
 from recorded import Recorder, equals, exchange, reply
@@ -121,6 +124,44 @@ def test_a_sample_as_json_has_both_bodies(config: Path) -> None:
     sample = json.loads(run("show", "b", "-c", config, "--json").output)
     assert sample["answers"]["new"]["body"] == '{"price": 24.50}'
     assert sample["differences"][0]["class"] == "number_text"
+
+
+@pytest.mark.parametrize("depth", [300, 5_000])
+def test_a_deeply_nested_sample_is_shown(settings: Any, tmp_path: Path, depth: int) -> None:
+    old, new = (reply(b"[" * depth + end + b"]" * depth) for end in (b"1", b"2"))
+    chosen = settings()
+    Recorder(chosen.recordings).segment(exchange("deep", old, new))
+    judge = Judge(chosen, SqliteStore(chosen.database))
+    judge.run_to_end()
+    judge.close()
+    config = _write(tmp_path)
+    for arguments in (["show", "deep"], ["show", "deep", "--json"], ["report"], ["list"]):
+        assert run(*arguments, "-c", config).exit_code == 0
+
+
+@pytest.mark.parametrize("spoilt", [b"no zstd at all", zstandard.compress(b"\xc1"), b""])
+def test_a_sample_that_is_spoilt_on_disk_is_said(config: Path, settings: Any, spoilt: bytes) -> None:
+    with sqlite3.connect(settings().database) as db:
+        db.execute("UPDATE sample SET exchange = ?", (spoilt,))
+    error = run("show", "a", "-c", config).exception
+    assert isinstance(error, StoreError)
+    assert "is spoilt" in error.message
+    assert "diffs judge" in error.hint
+
+
+@pytest.mark.parametrize("method", ["replace", "unlink"])
+def test_a_disk_that_refuses_the_new_findings_is_said(
+    config: Path, settings: Any, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, method, refused)
+        error = run("judge", "-c", config).exception
+    assert isinstance(error, StoreError)
+    assert "Read-only file system" in error.message
+    assert run("judge", "-c", config).exit_code == 0
 
 
 def test_an_unknown_sample_is_said(config: Path) -> None:

@@ -41,6 +41,11 @@ def test_what_is_no_json_or_too_long_is_not_explained(other: Answer) -> None:
     assert explain(reply(b"{}"), other) == []
 
 
+def test_what_nests_too_deeply_for_sentences_is_not_explained() -> None:
+    old, new = (b"[" * 300 + end + b"]" * 300 for end in (b"1", b"2"))
+    assert explain(reply(old), reply(new)) == []
+
+
 def test_many_changes_are_cut_short_and_that_is_said() -> None:
     said = explain(reply(b"[" + b"1," * 50 + b"1]"), reply(b"[" + b"2," * 50 + b"2]"))
     assert len(said) == MAX_SENTENCES + 1

@@ -13,6 +13,7 @@ from integration.least import PASSWORD, USER, granted, with_writes
 from integration.planted_schema import FINE, LOGGED, NEW, OLD, PLANTED, STATEMENTS, Plant
 from integration.trees import ANY_TLS, Node, Running, started
 from understudy.migrate import slices
+from understudy.migrate.checks import columns, keys, names, tables, variables
 from understudy.migrate.checks.case import Case, Side, Wishes
 from understudy.migrate.checks.collect import look
 from understudy.migrate.checks.collect_binlog import Bounds, sample
@@ -20,6 +21,7 @@ from understudy.migrate.checks.collect_schema import schema
 from understudy.migrate.checks.examine import examine
 from understudy.migrate.checks.finding import Finding
 from understudy.migrate.checks.rules import RULES
+from understudy.migrate.checks.schema import Column
 from understudy.migrate.clock import SystemClock
 from understudy.migrate.logins import Login, OneLogin
 from understudy.migrate.mysql import MySql, Session
@@ -47,11 +49,12 @@ def servers() -> Iterator[dict[str, Running]]:
 @pytest.fixture(scope="module")
 def sides(servers: dict[str, Running]) -> dict[str, Side]:
     """Their facts."""
-    found = {}
-    for image, server in servers.items():
-        with server.sql() as session:
-            found[image] = look(session, SystemClock(), Wishes(), is_deep=True)
-    return found
+    return {image: looked_at(server) for image, server in servers.items()}
+
+
+def looked_at(server: Running) -> Side:
+    with server.sql() as session:
+        return look(session, SystemClock(), Wishes(), is_deep=True)
 
 
 def case_of(sides: dict[str, Side], plant: Plant) -> Case:
@@ -248,3 +251,63 @@ def test_changed_rows_name_their_table(servers: dict[str, Running]) -> None:
         session.execute("DROP DATABASE written")
     assert ("written", "it's") in {table for one in found for table in one.tables}
     assert {one.database for one in found if not one.text} == {"written"}
+
+
+MENDING = (*tables.RULES, *columns.RULES, *keys.RULES, *names.RULES, *variables.RULES)
+LOOKS_ONLY = ("SHOW ", "CHECK ")
+SERVERS = {(9, 7): "mysql-9.7", (11, 8): "mariadb-11.8"}  # of a target that is there to be set right
+
+
+def is_sql(line: str) -> bool:
+    return line.endswith(";") or ";  -- " in line
+
+
+def mended(case: Case, servers: dict[str, Running], image: str) -> dict[str, set[str]]:
+    """Runs every mend that is SQL, on the old server, or on the new what sets a variable; says what is put right."""
+    done: dict[str, set[str]] = {}
+    new = SERVERS.get(case.target.numbers[:2], "")
+    for one in examine(case, MENDING):
+        for line in filter(is_sql, one.mend):
+            where = new if line.startswith("SET GLOBAL") else image
+            if where:
+                with servers[where].sql() as session, session.unlogged():
+                    session.rows(line)
+            is_set = where == new and case.new is not None and one.rule in ("default-changed", "variable-differs")
+            if is_set or (where == image and not line.startswith(LOOKS_ONLY)):
+                done.setdefault(one.rule, set()).add(one.where)
+    return done
+
+
+def all_columns(side: Side) -> dict[str, Column]:
+    return {f"{table.path}.{column.name}": column for table, column in side.schema.all_columns()}
+
+
+def lost(before: Column, after: Column, rule: str) -> list[str]:
+    """What a mend took from a column; YEAR's default has four digits afterwards."""
+    kept = ("nullable", "extra", "expression", "comment", *(() if rule == "zero-default" else ("default",)))
+    values = [(name, getattr(before, name), getattr(after, name)) for name in kept]
+    return [name for name, old, new in values if old != new and not (old and str(new).endswith(str(old)))]
+
+
+@pytest.mark.parametrize("image", STATEMENTS)
+def test_a_server_takes_every_mend_that_is_sql_and_the_finding_is_gone_and_nothing_else(
+    servers: dict[str, Running], sides: dict[str, Side], image: str
+) -> None:
+    """The last test of the file: nothing of what was planted is left."""
+    targets = {(one.target, one.new) for plants in PLANTED.values() for one in plants if one.image == image}
+    count = 0
+    for target, new in sorted(targets):
+        case = case_of(sides, Plant(image, target, frozenset(), new))
+        case = replace(case, old=looked_at(servers[image]))
+        done = mended(case, servers, image)
+        after = replace(case, old=looked_at(servers[image]), new=looked_at(servers[new]) if new else None)
+        was, became = all_columns(case.old), all_columns(after.old)
+        count += sum(map(len, done.values()))
+        left = {(one.rule, one.where) for one in examine(after, MENDING)}
+        for rule, places in done.items():
+            assert not {(rule, place) for place in places} & left, target
+        assert {place for place in was if was[place] != became[place]} <= set().union(*done.values()), target
+        for rule, places in done.items():
+            for place in places & was.keys():
+                assert not lost(was[place], became[place], rule), place
+    assert count

@@ -16,12 +16,15 @@ from understudy.migrate.checks.reserved import RESERVED
 from understudy.migrate.checks.spans import holds, listed
 from understudy.migrate.checks.tables import ENGINES
 from understudy.migrate.checks.tokens import skeleton, tokens
+from understudy.migrate.checks.variables import ALIKE, kept
 from understudy.migrate.faults import LoginError, ServerError
 from understudy.migrate.mysql import Session
 
 pytestmark = pytest.mark.integration
 
 NOT_UNDERSTOOD = (1064, 1054, 1193, 1327)  # syntax; words that are taken for a column or a variable
+READ_ONLY = 1238
+NEVER_SET = listed("explicit_defaults_for_timestamp gtid_mode enforce_gtid_consistency")  # or not on every version
 ARGUMENTS = ("", "1", "1,1", "1,1,1", "1,1,1,1", "'a','a','a','a','a'")
 SYNTAX_OF_THEIR_OWN = listed(
     "COLUMN_GET GROUPING JSON_TABLE LASTVAL MEDIAN NEXTVAL PERCENTILE_CONT PERCENTILE_DISC SETVAL"
@@ -153,6 +156,19 @@ def test_variables_are_there_where_the_table_says_and_nowhere_else(session: Sess
     assert {name for name in REMOVED if name in there} == {
         name for name, removed in REMOVED.items() if holds(removed.spans, session.version)
     }
+
+
+def test_a_server_takes_the_value_of_a_variable_that_is_to_be_kept(session: Session) -> None:
+    """Its own values, so that nothing changes; where no statement is advised it takes none."""
+    there = {str(row["Variable_name"]).lower(): str(row["Value"]) for row in session.rows("SHOW GLOBAL VARIABLES")}
+    for name in sorted((ALIKE | {default.name for default in DEFAULTS}) & there.keys()):
+        if name in NEVER_SET or (name == "default_tmp_storage_engine" and not there[name]):  # MariaDB's is no engine
+            continue
+        mend = kept(name, there[name], session.version)
+        if mend.startswith("SET GLOBAL"):
+            assert refusal(session, mend) == 0, mend
+        else:
+            assert refusal(session, f"SET GLOBAL {name} = DEFAULT") == READ_ONLY, name
 
 
 @pytest.mark.parametrize("image", FIVE)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from understudy.migrate.checks import columns, keys, names, tables
+from understudy.migrate.checks import columns, keys, names, tables, variables
 from understudy.migrate.checks.case import Case, Side
 from understudy.migrate.checks.examine import examine
 from understudy.migrate.checks.finding import Finding
@@ -14,6 +14,7 @@ from understudy.migrate.checks.schema import Check, Column, Index, Schema, Table
 from understudy.migrate.topology import grow
 from understudy.migrate.versions import Version
 
+NEW = Version.parse("9.7.4")
 RULES = (*tables.RULES, *columns.RULES, *keys.RULES, *names.RULES)
 
 
@@ -166,3 +167,51 @@ def test_no_table_is_numbered_by_alter_table_and_a_unique_key_with_null_is_named
     assert not any(line.endswith(";") for line in told.mend)
     (told,) = found("table-without-primary-key", "5.6.24", "9.7.4", table(column("int")))
     assert told.mend[0] == "Make columns that identify a row its PRIMARY KEY."
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "target", "mend"),
+    [
+        ("wait_timeout", "600", "9.7.4", "SET GLOBAL wait_timeout = 600;"),
+        ("slave_parallel_workers", "0", "9.7.4", "SET GLOBAL slave_parallel_workers = 1;"),
+        ("autocommit", "OFF", "9.7.4", "SET GLOBAL autocommit = 'OFF';"),
+        ("ft_min_word_len", "3", "9.7.4", "ft_min_word_len = 3"),
+        ("event_scheduler", "DISABLED", "9.7.4", "event_scheduler = DISABLED"),
+        ("log_bin", "OFF", "9.7.4", "skip_log_bin"),
+        ("sql_mode", "NO_AUTO_CREATE_USER,ANSI_QUOTES", "9.7.4", "SET GLOBAL sql_mode = 'ANSI_QUOTES';"),
+        ("sql_mode", "ANSI_QUOTES", "11.8.6-MariaDB", "SET GLOBAL sql_mode = 'ANSI_QUOTES';"),
+        ("collation_server", "utf8mb4_uca1400_ai_ci", "9.7.4", "both have"),
+    ],
+)
+def test_a_variable_is_kept_by_what_the_new_server_takes(name: str, value: str, target: str, mend: str) -> None:
+    line = variables.kept(name, value, Version.parse(target))
+    assert mend in line
+    assert line.startswith("SET GLOBAL") == mend.endswith(";") == (";" in line)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ({"tx_isolation": "READ-COMMITTED"}, {"transaction_isolation": "REPEATABLE-READ"}, ["transaction_isolation"]),
+        ({"transaction_isolation": "READ-COMMITTED"}, {"tx_isolation": "REPEATABLE-READ"}, ["tx_isolation"]),
+        (
+            {"tx_isolation": "READ-COMMITTED", "transaction_isolation": "READ-COMMITTED"},
+            {"transaction_isolation": "REPEATABLE-READ"},
+            ["transaction_isolation"],
+        ),
+        ({"tx_isolation": "READ-COMMITTED"}, {"tx_isolation": "READ-COMMITTED"}, []),
+        (  # empty is MariaDB's word for that of other tables
+            {"default_tmp_storage_engine": "", "default_storage_engine": "InnoDB"},
+            {"default_tmp_storage_engine": "InnoDB", "default_storage_engine": "InnoDB"},
+            [],
+        ),
+    ],
+)
+def test_a_variable_is_compared_and_set_under_the_name_that_the_new_server_has(
+    old: dict[str, str], new: dict[str, str], told: list[str]
+) -> None:
+    sides = [Side(f"{name}:3306", NEW, has) for name, has in (("old", old), ("new", new))]
+    case = Case(sides[0], NEW, grow([]), new=sides[1])
+    found = examine(case, [one for one in variables.RULES if one.id == "variable-differs"])
+    assert [one.where for one in found] == told
+    assert [one.mend[0].split()[2] for one in found] == told

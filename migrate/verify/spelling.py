@@ -35,6 +35,8 @@ def charset(name: str | None) -> str:
 
 def column_type(text: str) -> str:
     """Without the display width of whole numbers, which says nothing of what is stored; with it where it pads."""
+    if text.startswith(("enum(", "set(")):
+        return text  # what looks like a comment or another type's name is a value
     text = re.sub(r" ?/\*.*?\*/", "", text).replace("geomcollection", "geometrycollection")
     if "zerofill" in text or text == "tinyint(1)":
         return text

@@ -582,6 +582,32 @@ def test_the_least_account_compares_rows_and_definitions(stages: dict[str, Stage
         assert [one["result"] for one in run["tables"]] == ["equal"], run
 
 
+def test_a_unique_key_that_the_optimizer_may_not_use_is_none_to_cut_by(stage: Stage) -> None:
+    database = fresh(stage)
+    rows = ", ".join(f"({number}, {number})" for number in range(2000))
+    stage.write(f"CREATE TABLE {database}.t (a INT NOT NULL, b FLOAT PRIMARY KEY, UNIQUE KEY k (a))",
+                f"INSERT INTO {database}.t VALUES {rows}")  # fmt: skip
+    hidden = "IGNORED" if stage.new.version.is_mariadb() else "INVISIBLE"
+    stage.spoil("new", f"ALTER TABLE {database}.t ALTER INDEX k {hidden}")
+    outcome = stage.verify(f"{database.strip('`')}.t")
+    assert (outcome.result, outcome.rows) == (Result.EQUAL, 2000), outcome.tables
+
+
+def test_a_number_that_lost_its_sign_differs_though_its_bits_are_the_same(stage: Stage) -> None:
+    database = fresh(stage)
+    stage.write(f"CREATE TABLE {database}.t (id INT PRIMARY KEY, a INT, b BIGINT, c INT)",
+                f"INSERT INTO {database}.t VALUES (1, -1, 5, NULL), (2, 7, -1, -5), (3, 7, 8, 5), (4, NULL, NULL, -1)",
+    )  # fmt: skip
+    stage.spoil(
+        "new",
+        f"DELETE FROM {database}.t WHERE id <= 2",
+        f"ALTER TABLE {database}.t MODIFY a INT UNSIGNED, MODIFY b BIGINT UNSIGNED",
+        f"INSERT INTO {database}.t VALUES (1, 4294967295, 5, NULL), (2, 7, 18446744073709551615, -5)",
+    )
+    outcome = stage.verify(f"{database.strip('`')}.t")
+    assert told(outcome.findings) == {("changed-row", ("1",), ("a",)), ("changed-row", ("2",), ("b",))}
+
+
 def test_a_server_is_not_compared_with_itself(stage: Stage) -> None:
     asked = Asked(new=f"{stage.old.host}:3306")
     with pytest.raises(UnderstudyError, match="are one server"):

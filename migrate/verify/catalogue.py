@@ -15,6 +15,7 @@ from understudy.migrate.rows import number, text
 from understudy.migrate.sliced import sliced
 from understudy.migrate.slices import WHOLE, Slice
 from understudy.migrate.sqltext import string
+from understudy.migrate.verify import questions
 from understudy.migrate.verify.tables import Column, Key, Table
 
 OURS = ("sys", SCHEMA)  # the last is build's mark
@@ -31,7 +32,7 @@ COLUMNS = (
 PERIOD = "GENERATION_EXPRESSION"  # ROW START and ROW END are told here, by MariaDB 10.3 and later
 COLUMNS_IN_ORDER = " ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
 KEYS = (
-    "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, NULLABLE, INDEX_TYPE"
+    "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, NULLABLE, INDEX_TYPE, {}"
     f" FROM information_schema.STATISTICS WHERE NON_UNIQUE = 0 AND TABLE_SCHEMA NOT IN {OWN}"
 )
 KEYS_IN_ORDER = " ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX"
@@ -169,15 +170,17 @@ def _column(name: str, sort: str, collation: str, charset: str, nullable: str, e
 
 def _keys(session: Database, part: Slice, where: str) -> dict[Name, list[Key]]:
     parts: dict[Name, dict[str, list[tuple[Any, ...]]]] = defaultdict(lambda: defaultdict(list))
-    for batch in _stream(session, KEYS + where, part, KEYS_IN_ORDER):
+    question = KEYS.format(questions.hidden(session.version)) + where
+    for batch in _stream(session, question, part, KEYS_IN_ORDER):
         for schema, table, index, *rest in batch:
             parts[text(schema), text(table)][text(index)].append(tuple(rest))
     return defaultdict(list, {name: _whole(indexes) for name, indexes in parts.items()})
 
 
 def _is_plain(part: tuple[Any, ...]) -> bool:
-    column, prefix, nullable, sort = part
-    return bool(column) and prefix is None and nullable != "YES" and sort == "BTREE"
+    column, prefix, nullable, sort, hidden = part
+    plain = bool(column) and prefix is None and nullable != "YES" and sort == "BTREE"
+    return plain and text(hidden) != "YES"  # FORCE INDEX of what is hidden is error 1176
 
 
 def _whole(indexes: dict[str, list[tuple[Any, ...]]]) -> list[Key]:

@@ -80,16 +80,18 @@ def columns(version: Version) -> str:
 def indexes(version: Version) -> str:
     """Each column of each index; without CARDINALITY, for which MySQL 5.6 and MariaDB would open every table."""
     expression = "EXPRESSION" if version.is_mysql(8, 0, 13) else "NULL"
-    hidden = "'NO'"
-    if version.is_mysql(8):
-        hidden = "IF(IS_VISIBLE = 'NO', 'YES', 'NO')"
-    elif version.is_mariadb(10, 6):
-        hidden = "IGNORED"
     return (
         "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX, COLUMN_NAME, SUB_PART, COLLATION, NON_UNIQUE,"
-        f" INDEX_TYPE, INDEX_COMMENT, {hidden}, {expression}"
+        f" INDEX_TYPE, INDEX_COMMENT, {hidden(version)}, {expression}"
         f" FROM information_schema.STATISTICS WHERE TABLE_SCHEMA {ALIEN}"
     )
+
+
+def hidden(version: Version) -> str:
+    """The expression that is 'YES' of an index that the optimizer may not use."""
+    if version.is_mysql(8):
+        return "IF(IS_VISIBLE = 'NO', 'YES', 'NO')"
+    return "IGNORED" if version.is_mariadb(10, 6) else "'NO'"
 
 
 def views(version: Version) -> str:

@@ -1,16 +1,16 @@
 """A number for each row that is the same on every version for equal data, and another for other data. Pure.
 
 Text that servers print differs between versions and settings, so a column is hashed as what it is. Integers, bits,
-years and, where both definitions are the same, enums and sets are numbers already; a bigint is two of 32 bits, and where one
-side alone is unsigned the sign is one more. Strings are CRC32 of their bytes: nothing is converted where both sides store them in the same charset, which is most of the
-cost of a checksum that converts (MySQL 5.6: 0.5 instead of 1.0 seconds for a million rows of sysbench). Geometry is
-its bytes too, so no axis order matters. Text of a double differs: 9.7 rounds it to 22 characters where 5.6 doesn't,
-and they disagree which numbers get an exponent. So a double is the abscissa of a point, whose bytes are the double's
-own, which is exact on every version and cheap (two doubles in a row of 20 columns: 2.3 instead of 5.4 µs a row on
-MariaDB 10.11); a float is made a double, which loses nothing, and 0 is added because -0 equals 0. Dates and decimals
-are CRC32 of their text, which is fixed by their type. Values of MySQL's JSON are text that the server made, equal
-between versions for equal documents. A virtual column stores nothing and is left out. CRC32 is what 5.6 and 9.7 share:
-MD5 and SHA1 are no functions of 9.7 any more.
+years and, where both definitions are the same, enums and sets are numbers already; a bigint is two of 32 bits, and
+where one side alone is unsigned the sign is one more. Strings are CRC32 of their bytes: nothing is converted where both
+sides store them in the same charset, which is most of the cost of a checksum that converts (MySQL 5.6: 0.5 instead of
+1.0 seconds for a million rows of sysbench). Geometry is its bytes too, so no axis order matters. Text of a double
+differs: 9.7 rounds it to 22 characters where 5.6 doesn't, and they disagree which numbers get an exponent. So a double
+is the abscissa of a point, whose bytes are the double's own, which is exact on every version and cheap (two doubles in
+a row of 20 columns: 2.3 instead of 5.4 µs a row on MariaDB 10.11); a float is made a double, which loses nothing, and 0
+is added because -0 equals 0. Dates and decimals are CRC32 of their text, which is fixed by their type. Values of
+MySQL's JSON are text that the server made, equal between versions for equal documents. A virtual column stores nothing
+and is left out. CRC32 is what 5.6 and 9.7 share: MD5 and SHA1 are no functions of 9.7 any more.
 
 Row: v_1 … v_n are those numbers, below 2^32, with a number of their own for NULL. Then
 

@@ -38,9 +38,9 @@ STATS_S: Final = 1.0
 LOOK_S: Final = 0.2
 RETRY_S = 1.0  # after which a store that failed is tried again
 _TOTALS: Final = (
-    "judged", "equal", "equal_after_lifting", "noise", "settled", "failed", "different", "unjudged",
-    "lost_equal", "lost_different", "torn",
+    "judged", "equal", "equal_after_lifting", "noise", "settled", "failed", "different", "unjudged", "torn",
 )  # fmt: skip
+_LOST: Final = ("lost_equal", "lost_different", "lost_unseen")
 
 
 class Judge:
@@ -53,6 +53,7 @@ class Judge:
         self._compare = settings.compare
         self._minute = Minute()
         self._begin()
+        self._lost_before = {name: self._totals.get(name, 0) for name in _LOST}
 
     def _begin(self) -> None:
         """Start from what is stored."""
@@ -100,12 +101,16 @@ class Judge:
         return self._recordings.waiting_bytes()
 
     def stats(self) -> dict[str, Any]:
-        """What the judge tells the supervisor; counts are cumulative in the store."""
-        totals = {name: self._totals.get(name, 0) for name in _TOTALS}
-        unseen = self._totals.get("lost_unseen", 0)
+        """What the judge tells the supervisor.
+
+        Counts are cumulative in the store, but for `lost_equal` and `lost_different`: they count from this judge's
+        start, since the supervisor takes them from what its own workers counted.
+        """
+        lost = {name: self._totals.get(name, 0) for name in _LOST}
         return {
-            **totals,
-            "lost": totals["lost_equal"] + totals["lost_different"] + unseen,
+            **{name: self._totals.get(name, 0) for name in _TOTALS},
+            **{name: lost[name] - self._lost_before[name] for name in ("lost_equal", "lost_different")},
+            "lost": sum(lost.values()),
             "backlog": self.backlog(),
             "fluentd": self._ship.stats() if self._ship else {"sent": 0, "dropped": 0, "connected": False},
         }
@@ -133,7 +138,7 @@ class Judge:
                 exchanges += self._examiner.record(record)
             self._positions[chunk.position.run] = chunk.position
             totals = self._examiner.tally.totals
-            for name in ("torn", "lost_equal", "lost_different", "lost_unseen"):
+            for name in ("torn", *_LOST):
                 if count := getattr(chunk, name):
                     totals[name] += count
         return exchanges

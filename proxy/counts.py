@@ -158,7 +158,7 @@ def without_lost(requests: Mapping[str, int], lost_equal: int, lost_different: i
 
 
 def as_json(totals: Totals, judge: Mapping[str, Any]) -> dict[str, Any]:
-    """What `understudy status --json` prints."""
+    """What `understudy status --json` prints; `judge` tells what was lost since it started, and not in earlier runs."""
     requests = without_lost(totals.requests, judge.get("lost_equal", 0), judge.get("lost_different", 0))
     rest = msgspec.to_builtins(totals)
     return {**rest, "requests": requests, "judge": {"judged": 0, "backlog": 0, **judge}}

@@ -26,6 +26,7 @@ from understudy.diffs.lock import JudgeLock
 from understudy.diffs.store import Batch, SqliteStore
 from understudy.errors import NoSampleError, StoreError
 from understudy.exchange import Failure
+from understudy.proxy.counts import BUCKETS, Totals, as_json
 
 OUTCOMES = ("equal", "equal_after_lifting", "noise", "settled", "failed", "different", "unjudged")
 
@@ -310,6 +311,48 @@ def test_a_store_that_fails_loses_nothing(settings: Any, monkeypatch: pytest.Mon
     assert judge.stats()["judged"] == 4
     judge.close()
     assert judged(chosen)["judged"] == 4
+
+
+def test_what_earlier_runs_lost_is_not_taken_from_this_ones_counts(settings: Any) -> None:
+    chosen = settings()
+    last_week = Recorder(chosen.recordings, "r1")
+    last_week.segment(equals(1_000), exchange("a", 1, 2)).unlink()
+    last_week.segment(equals(1))
+    before = judged(chosen)
+    assert (before["lost_equal"], before["lost_different"], before["lost"]) == (1_000, 1, 1_001)
+    now = Recorder(chosen.recordings, "r2")
+    now.segment(equals(2)).unlink()
+    now.segment(equals(3))
+    after = judged(chosen)
+    assert (after["lost_equal"], after["lost_different"], after["lost"]) == (2, 0, 1_003)
+    requests = dict.fromkeys(("received", *BUCKETS), 0) | {"received": 5, "equal": 5}
+    told = as_json(Totals(requests), after)["requests"]
+    assert (told["equal"], told["unrecorded"]) == (3, 2)
+
+
+def test_a_store_that_fails_makes_no_loss_of_this_run_an_earlier_ones(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = settings()
+    recorder = Recorder(chosen.recordings)
+    recorder.segment(equals(7)).unlink()
+    recorder.segment(equals(1))
+    store = SqliteStore(chosen.database)
+    judge = Judge(chosen, store)
+    judge.run_to_end()
+    monkeypatch.setattr("understudy.diffs.judge.RETRY_S", 0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "commit", _full)
+        recorder.segment(equals(1))
+        judge.look_again()
+        judge.step()
+    judge.run_to_end()
+    assert judge.stats()["lost_equal"] == 7
+    judge.close()
+
+
+def _full(_: Batch) -> None:
+    raise StoreError("database or disk is full")
 
 
 def test_a_database_has_one_judge(settings: Any) -> None:

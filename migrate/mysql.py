@@ -8,6 +8,7 @@ The login has a deadline as a whole, so a peer that dribbles bytes can't hold us
 
 from __future__ import annotations
 
+import codecs
 import socket
 import struct
 from collections.abc import Callable, Iterator, Sequence
@@ -27,8 +28,21 @@ from understudy.migrate.versions import Version
 from understudy.migrate.wire import deadline, translating
 from understudy.migrate.words import Word
 
+CUT = "utf-8-cut"  # for what a server shows of itself: it cuts statements and errors by bytes, within a character too
+EXACT = "SHOW CREATE"  # of all that it shows, what is to be said again
 LOCK_WAIT_S = 10  # for metadata locks the servers' default is a year, or a day; nothing of ours shall queue for long
 XAER_RMERR = 1401  # MySQL 8.0's answer to an XA RECOVER without XA_RECOVER_ADMIN
+
+
+def _cut(name: str) -> codecs.CodecInfo | None:
+    """The codec that shows a mark in the place of half a character."""
+    if name.replace("_", "-") != CUT:
+        return None
+    utf8 = codecs.lookup("utf-8")
+    return codecs.CodecInfo(utf8.encode, lambda data, _="strict": utf8.decode(data, "replace"), name=CUT)
+
+
+codecs.register(_cut)
 
 
 class _NeverInClear:
@@ -220,6 +234,7 @@ class Session:
         try:
             with (
                 translating(self.address, self._password, _secrets(arguments)),
+                self._reading(sql),
                 self._connection.cursor(kind) as cursor,
             ):
                 # A text may hold bytes of another character set, which the driver itself would refuse to send.
@@ -231,6 +246,20 @@ class Session:
             if error.number != ER.ACCESS_DENIED_ERROR and not needed:
                 raise
             raise faults.lacking(self.address, self.dialect.needs(sql), error.number) from error
+
+    @contextmanager
+    def _reading(self, sql: str) -> Iterator[None]:
+        """Texts as they are, or with a mark for what was cut; one that can't be read ends the session, out of step."""
+        usual = self._connection.encoding
+        if sql.startswith("SHOW") and not sql.startswith(EXACT):
+            self._connection.encoding = CUT
+        try:
+            yield
+        except UnicodeDecodeError:
+            self._connection._force_close()
+            raise
+        finally:
+            self._connection.encoding = usual
 
 
 def _secrets(arguments: tuple[object, ...]) -> list[Secret]:

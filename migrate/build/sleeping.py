@@ -95,7 +95,7 @@ def put_to_sleep(world: World, server: str) -> int:
         found = awake(session)
         if not found:
             return 0
-        with writing(session):
+        with writing(session, world):
             for event in found:
                 _disable(session, event)
     return len(found)

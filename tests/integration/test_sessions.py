@@ -6,6 +6,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from understudy.migrate import faults
 from understudy.migrate.logins import Login, OneLogin
 from understudy.migrate.mysql import MySql, Session
 from understudy.migrate.sqltext import Secret, identifier
+from understudy.migrate.words import Word
 
 pytestmark = pytest.mark.integration
 
@@ -229,6 +231,36 @@ def test_a_statement_may_be_silent_only_so_long_as_it_is_allowed(five: dict[str,
         with pytest.raises(faults.SilentError):
             session.value("SELECT SLEEP(20)")
         assert time.monotonic() - begun < 3
+
+
+@pytest.mark.parametrize("image", FIVE)
+def test_a_statement_that_the_process_list_cuts_within_a_character_is_shown(
+    five: dict[str, Running], image: str
+) -> None:
+    with opened(five[image]) as busy, opened(five[image]) as session, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(busy.rows, f"SELECT SLEEP(30) /*{'é' * 100}*/")
+        listed = wait_until(lambda: [row for row in said(session) if "SLEEP(30)" in row], 20, "it is in the process list")
+        session.execute(f"KILL {busy.id}")
+        assert listed[0].startswith("SELECT SLEEP(30) /*ééé")
+        assert isinstance(waiting.exception(), faults.ServerError | None)
+        assert session.value("SELECT 5") == 5
+
+
+def said(session: Session) -> list[str]:
+    """What others ask just now."""
+    return [str(row["Info"]) for row in session.rows(session.dialect.sql(Word.PROCESSES)) if row["Id"] != session.id]
+
+
+@pytest.mark.parametrize("image", FIVE)
+def test_a_text_that_can_not_be_read_ends_the_session_instead_of_spoiling_the_next_answer(
+    five: dict[str, Running], image: str
+) -> None:
+    with opened(five[image]) as session:
+        session.execute("SET character_set_results = latin1")
+        with pytest.raises(faults.StatementError, match="can't be sent or read"):
+            session.rows("SELECT 'é' AS a UNION SELECT 'b'")
+        with pytest.raises(faults.LostError):
+            session.value("SELECT 5")
 
 
 @pytest.mark.parametrize("image", FIVE)

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from understudy.config import Compare
-from understudy.diffs.difference import Difference, excerpt
+from understudy.diffs.difference import Difference, excerpt, legible
 from understudy.diffs.ignore import IgnoredPaths
 from understudy.diffs.lift import Body, Lifted, lift, lift_both
 from understudy.diffs.walk import walk
@@ -65,7 +66,7 @@ def _failures(old: Answer, new: Answer) -> list[Difference]:
 def _headers(old: Headers, new: Headers, rules: Rules, found: list[Difference]) -> None:
     if _differ_unseen(old, new, rules):
         return
-    before, after = _compared(old, rules), _compared(new, rules)
+    before, after = by_name(old, rules.header_name), by_name(new, rules.header_name)
     for name in before | after:
         a, b = before.get(name), after.get(name)
         if a != b:
@@ -82,11 +83,11 @@ def _differ_unseen(old: Headers, new: Headers, rules: Rules) -> bool:
     return True
 
 
-def _compared(headers: Headers, rules: Rules) -> dict[str, str]:
-    """The values of the compared headers, those of repeated ones one after the other."""
+def by_name(headers: Headers, name_of: Callable[[str], str]) -> dict[str, str]:
+    """The values of the headers that `name_of` names, those of repeated ones one after the other."""
     values: dict[str, str] = {}
     for name, value in headers:
-        if key := rules.header_name(name):
+        if key := name_of(name):
             values[key] = f"{values[key]}, {value}" if key in values else value
     return values
 
@@ -104,7 +105,7 @@ def _bodies(old: Reply, new: Reply, rules: Rules) -> list[Difference]:
             # The text differs and the values don't: white space, the order of members, or a key that is repeated.
             found = _values(lift(*bodies[0], strict=True), lift(*bodies[1], strict=True), rules)
     except RecursionError:
-        return [Difference("text", "text", _decoded(old), _decoded(new))]
+        return [Difference("text", "text", legible(old.body), legible(new.body))]
     return found
 
 
@@ -117,10 +118,6 @@ def _body(reply: Reply) -> Body:
         elif size == 16 and name.lower() == "content-encoding":
             content_encoding = f"{content_encoding}, {value}" if content_encoding else value
     return Body(reply.body, content_type, content_encoding)
-
-
-def _decoded(reply: Reply) -> str:
-    return reply.body.decode("utf-8", "backslashreplace")
 
 
 def _values(before: Lifted, after: Lifted, rules: Rules) -> list[Difference]:

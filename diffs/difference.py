@@ -144,3 +144,8 @@ def printable(text: str) -> str:
         text = _UNPRINTABLE.sub(lambda c: "⏎" if c[0] == "\n" else f"\\x{ord(c[0]):02x}", text)
         text = text.encode("utf-8", "backslashreplace").decode()
     return text
+
+
+def legible(body: bytes) -> str:
+    """A body as text, whatever it is: bytes that are no UTF-8 stay visible, as \\xNN."""
+    return body.decode("utf-8", "backslashreplace")

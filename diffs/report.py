@@ -14,6 +14,7 @@ from rich.text import Text
 from understudy.diffs import announce
 from understudy.diffs.difference import printable
 from understudy.diffs.findings import EndpointRow, Findings, PlaceRow
+from understudy.diffs.verdict import percent
 from understudy.verdict import ShadowVerdict
 
 MAX_ENDPOINTS = 40
@@ -87,7 +88,7 @@ def summary(totals: dict[str, int]) -> Text:
     text.append(f"{judged:,} judged: ", "bold")
     text.append(f"{same:,} equal", "green")
     if judged:
-        text.append(f" ({_share(same, judged)})")
+        text.append(f" ({percent(same / judged)})")
     for name, style in (("different", "red"), ("failed", "red"), ("settled", "yellow"), ("noise", "dim")):
         if totals[name]:
             text.append(", ")
@@ -104,12 +105,6 @@ def summary(totals: dict[str, int]) -> Text:
     if lacking:
         text.append(f"\nnot judged: {'; '.join(lacking)}", "yellow")
     return text
-
-
-def _share(part: int, whole: int) -> str:
-    if part == whole:
-        return "100 %"
-    return f"{min(99.99, 100 * part / whole):.2f} %"
 
 
 def endpoint_table(rows: list[EndpointRow], narrow: bool) -> Table:

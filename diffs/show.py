@@ -10,7 +10,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from understudy.diffs.difference import Difference, excerpt, printable
+from understudy.diffs.compare import by_name
+from understudy.diffs.difference import Difference, excerpt, legible, printable
 from understudy.diffs.explain import explain
 from understudy.diffs.findings import KeptSample
 from understudy.diffs.report import example
@@ -32,7 +33,7 @@ def as_json(sample: KeptSample, found: list[tuple[Difference, str, str]]) -> dic
             "method": exchange.request.method,
             "target": exchange.request.target,
             "headers": exchange.request.headers,
-            "body": _text(exchange.request.body),
+            "body": legible(exchange.request.body),
         },
         "primary": exchange.primary,
         "answers": {name: _answer(answer) for name, answer in exchange.answers.items()},
@@ -62,10 +63,6 @@ def _answer(answer: Answer) -> dict[str, Any]:
         fields["body"] = "\n".join(body_lines(answer))
         fields["digest"] = answer.digest.hex()
     return fields
-
-
-def _text(body: bytes) -> str:
-    return body.decode("utf-8", "backslashreplace")
 
 
 def show(sample: KeptSample, found: list[tuple[Difference, str, str]], console: Console) -> None:
@@ -118,20 +115,12 @@ def _status(answer: Answer | None) -> str:
 
 
 def _header_rows(old: Headers, new: Headers) -> list[tuple[str, str, str]]:
-    before, after = _by_name(old), _by_name(new)
+    before, after = by_name(old, str.lower), by_name(new, str.lower)
     return [
         (printable(name), printable(before.get(name, "(absent)")), printable(after.get(name, "(absent)")))
         for name in before | after
         if before.get(name) != after.get(name)
     ]
-
-
-def _by_name(headers: Headers) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for name, value in headers:
-        key = name.lower()
-        values[key] = f"{values[key]}, {value}" if key in values else value
-    return values
 
 
 def places(found: list[tuple[Difference, str]]) -> RenderableType:

@@ -175,9 +175,12 @@ def ms(slower: Slower) -> str:
 def percent(share: float) -> str:
     """ "0.1 %", with as many digits as tell it from 0 and from 100 %."""
     value = 100 * share
-    digits = 0 if value in (0.0, 100.0) else 2 if 0.1 <= value <= 99.9 else 4
-    shown = f"{value:.{digits}f}"
-    return f"{shown.rstrip('0').rstrip('.') if digits else shown} %"
+    if value in (0.0, 100.0):
+        return f"{value:.0f} %"
+    digits = 2 if 0.1 <= value <= 99.9 else 4
+    while float(shown := f"{value:.{digits}f}") in (0.0, 100.0):
+        digits += 1
+    return f"{shown.rstrip('0').rstrip('.')} %"
 
 
 def named(names: Sequence[str]) -> str:

@@ -197,7 +197,7 @@ def test_what_is_told_grows_with_what_there_is_to_tell() -> None:
 @pytest.mark.parametrize(
     ("share", "shown"),
     [(0, "0 %"), (1, "100 %"), (0.5, "50 %"), (0.001, "0.1 %"), (0.1234, "12.34 %"), (0.00001, "0.001 %"),
-     (0.99999, "99.999 %"), (1e-6, "0.0001 %")],
+     (0.99999, "99.999 %"), (1e-6, "0.0001 %"), (1 - 1e-7, "99.99999 %"), (1e-9, "0.0000001 %")],
 )  # fmt: skip
 def test_a_share_is_shown_in_percent(share: float, shown: str) -> None:
     assert percent(share) == shown

@@ -190,7 +190,7 @@ def _create(
     head = f"CREATE USER {one.name}".replace("%", "%%")
     rest = one.rest.replace("%", "%%")
     given = passwords.get(one.name)
-    lacking = [plugin for plugin in one.plugins if plugin not in known.plugins]
+    lacking = unknown_plugins(one, known)
     if given is None and not lacking:
         return _joined(head, one.identified, rest, one.hashes), []
     if given is None and one.plugins == (NATIVE,) and not any(map(bool, one.hashes)):
@@ -206,6 +206,11 @@ def _create(
     )
     rest = re.sub(r" ?\bACCOUNT (UN)?LOCK\b", "", rest)
     return _joined(head, "IDENTIFIED BY %s", f"{rest} ACCOUNT LOCK", (fresh(),)), [note]
+
+
+def unknown_plugins(one: Account, known: Known) -> list[str]:
+    """The account's plugins that the new server lacks, so that the hash of its password is of no use there."""
+    return [plugin for plugin in one.plugins if plugin not in known.plugins]
 
 
 def _joined(head: str, identified: str, rest: str, hashes: Sequence[Secret]) -> Statement:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from understudy.config import Build
+from understudy.config import Build, Replication
 from understudy.errors import UnderstudyError
 from understudy.migrate.build import mark, target
 from understudy.migrate.build.mark import Mark
@@ -31,13 +31,17 @@ class RoomError(UnderstudyError):
 
 
 class Copying(Struct, frozen=True):
-    """What is to be copied: the data of `under` to `server`, both "host:port"; `way` is as `migrate.target.build`."""
+    """What is to be copied: the data of `under` to `server`, both "host:port"; `way` is as `migrate.target.build`.
+
+    `replication` names the account that new servers follow with: of it the password is known.
+    """
 
     under: str
     server: str
     way: str
     settings: Build
     logins: Logins
+    replication: Replication = Replication()
 
     @property
     def servers(self) -> Servers:

@@ -7,19 +7,21 @@ there before, and is made anew. A dry run shows the statements without any hash 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from understudy.config import Replication
 from understudy.errors import SettingsError, UnderstudyError
 from understudy.migrate.build import accounts, mark, public, target
 from understudy.migrate.build.accounts import Account, Known, Translation
 from understudy.migrate.build.mark import Mark
 from understudy.migrate.build.progress import Progress
 from understudy.migrate.faults import ServerError, StatementError
+from understudy.migrate.logins import read_password
 from understudy.migrate.ports import Database
 from understudy.migrate.rows import Row, text
 from understudy.migrate.sqltext import Secret, Statement, account, identifier
@@ -162,7 +164,8 @@ def _translations(
     known, every = _known(source, session), list(_accounts(source))
     ours = {public.place(line) for line in begun.public} if begun else set()
     known = replace(known, accounts=known.accounts.difference(begun.accounts if begun else ()))
-    passwords = _passwords(copying.settings.passwords, [one.name for one in every])
+    followers = _followers(copying.replication, [one for one in every if accounts.unknown_plugins(one, known)])
+    passwords = {**followers, **_passwords(copying.settings.passwords, [one.name for one in every])}
     made = [accounts.translated(one, known, passwords) for one in every]
     there = [line for place, line in _public(session).items() if place not in ours]
     return [*made, public.translated(_public(source).values(), there, known)]
@@ -173,6 +176,13 @@ def _public(session: Database) -> Mapping[str, str]:
     if not public.is_known(session.version):
         return {}
     return {public.place(line): line for line in public.own(_first(session, "SHOW GRANTS FOR PUBLIC"))}
+
+
+def _followers(replication: Replication, lacking: Iterable[Account]) -> Mapping[str, Secret]:
+    """The password of the account that replicas follow with: locked, no new replica could follow the new server."""
+    mine = [one.name for one in lacking if one.user == replication.user]
+    password = read_password(replication.password_file) if mine else None
+    return dict.fromkeys(mine, password) if password else {}
 
 
 def _passwords(file: str, names: Collection[str]) -> Mapping[str, Secret]:

@@ -47,7 +47,9 @@ class World(Struct, frozen=True):
 
     def copying(self, under: str, server: str) -> Copying:
         """The copy of one server's data to another, in the plan's way."""
-        return Copying(under, server, self.way, self.settings.build, FromSettings(self.settings))
+        return Copying(
+            under, server, self.way, self.settings.build, FromSettings(self.settings), self.settings.replication
+        )
 
     def open(self, address: str) -> Database:
         """A session with a server. Raises ServerError."""

@@ -11,7 +11,7 @@ import pytest
 from containers import network
 from integration.operating import Quiet
 from integration.trees import ANY_TLS, ROOT, Node, Running, started
-from understudy.config import Build
+from understudy.config import Build, Replication
 from understudy.migrate.build import copying, granting
 from understudy.migrate.build.copying import Copying
 from understudy.migrate.faults import LoginError, PrivilegeError, ServerError
@@ -162,6 +162,26 @@ def test_accounts_arrive_with_what_they_might_and_leave_again(
             left = {row["User"] for row in session.rows("SELECT User AS User FROM mysql.user")}
         assert not left & {"app", "boss", "o'neil", "empty", "reader", "ed", "sock"}
         copying.wipe(wanted)
+
+
+def test_the_account_that_replicas_follow_with_is_no_locked_one_since_its_password_is_known(
+    servers: dict[str, Running], tmp_path: Path
+) -> None:
+    file = tmp_path / "password"
+    file.write_text("as before\n")
+    with servers["mysql-5.6"].sql() as old:
+        old.execute("GRANT REPLICATION SLAVE ON *.* TO follower@'%%' IDENTIFIED BY %s", "as before")
+    old_address, new_address = servers["mysql-5.6"].address, servers["new97"].address
+    wanted = Copying(old_address, new_address, "dump", Build(), LOGINS, Replication("follower", str(file)))
+    try:
+        copying.copy(wanted, Quiet())
+        assert not any("follower" in note and "locked" in note for note in granting.create(wanted, Quiet()))
+        logs_in(servers["new97"], "follower", "as before")
+    finally:
+        granting.drop(wanted)
+        copying.wipe(wanted)
+        with servers["mysql-5.6"].sql() as old:
+            old.execute("DROP USER follower@'%'")
 
 
 def test_an_attempt_that_was_interrupted_is_made_anew_and_others_accounts_stay(servers: dict[str, Running]) -> None:

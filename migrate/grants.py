@@ -50,7 +50,6 @@ SCHEMA = (
     Word.TRIGGERS,
     Word.EVENTS,
     Word.OWN_TABLES,
-    Word.COLLATIONS,
 )
 WATCHING = (*LOOKING, Word.BINARY_LOGS, Word.BINLOG_EVENTS, Word.RELAY_EVENTS)
 DEFINITIONS = (Word.READ_ROWS, Word.VIEWS, Word.TRIGGERS, Word.EVENTS)  # SELECT shows all but the last three kinds
@@ -90,7 +89,7 @@ BUILDING = (
 USES: Mapping[str, tuple[Word, ...]] = {
     "status": LOOKING,
     "log": (*LOOKING, Word.ERROR_LOG),
-    "check": (*LOOKING, *CHECKING, Word.TABLE_NAMES, *SCHEMA),
+    "check": (*LOOKING, *CHECKING, Word.TABLE_NAMES, Word.COLLATIONS, *SCHEMA),
     "verify": VERIFYING,
     "watch": WATCHING,
     "skip": SKIPPING,

@@ -3,9 +3,9 @@
 With lower_case_table_names = 0 a server keeps them as they were written and tells `Orders` from `orders`; with 1 it
 keeps them in lower case, with 2 it compares them so (MySQL manual, "Identifier Case Sensitivity"). So where either side
 has another setting than 0 they are compared in lower case, wherever they occur: in foreign keys, also in the names that
-these get of their table, in views, in defaults that ask a sequence, in grants (measured, MariaDB 10.11 with 0 to 11.8
-with 1: all of these are in lower case there; the bodies of routines, triggers and events are as they were written).
-Names that one side keeps apart stay apart, so that neither hides the other.
+these get of their table, in views, in defaults that ask a sequence, in grants (measured, from 0 on MariaDB 10.11 and
+MySQL 5.6 to 1 on 11.8 and 9.7: all of these are in lower case there; the bodies of routines, triggers and events are as
+they were written). Names that one side keeps apart stay apart, so that neither hides the other.
 """
 
 from __future__ import annotations

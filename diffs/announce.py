@@ -90,6 +90,7 @@ def numbers(one: ShadowVerdict, wanted: Verdict) -> Iterator[tuple[str, str]]:
         classes = ", ".join(f"{kind.name} {kind.requests:,}" for kind in one.open[:CLASSES])
         yield "open", classes + (f" and {more} more classes" if more > 0 else "")
     yield "lost", f"{one.lost:,} lost or unjudged: {percent(one.lost_share)}" if one.lost else "nothing"
+    yield "missed", _missed(one)
     if one.ignored:
         yield "left out", named(one.ignored)
 
@@ -98,6 +99,14 @@ def _when(one: ShadowVerdict) -> str:
     if one.last_at is None:
         return "at a time that is not known"
     return f"at {datetime.fromtimestamp(one.last_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _missed(one: ShadowVerdict) -> str:
+    if one.missed is None:
+        return "not known: no Understudy runs here now; what one shed or could not record is in no number above"
+    if not one.missed:
+        return "nothing since Understudy started; of an earlier one it is not known"
+    return f"{one.missed:,} shed or unrecorded since Understudy started: {percent(one.missed_share)}"
 
 
 def following(found: Sequence[ShadowVerdict], option: str = "") -> Iterator[str]:
@@ -111,6 +120,8 @@ def following(found: Sequence[ShadowVerdict], option: str = "") -> Iterator[str]
         yield "let more traffic come, over a day with its peaks; understudy ramp PERCENT mirrors more of it"
     if any(one.lost for one in found):
         yield "exchanges were lost: raise recording.max_bytes, or mirror less (understudy ramp PERCENT)"
+    if any(one.missed for one in found):
+        yield f"understudy status{option}  # was the shadow down, too slow, or the disk full?"
     if ruling is Ruling.NO_GO:
         yield "mend it, and let traffic come again under another state_dir: what was counted stays counted"
     if ruling is Ruling.GO:

@@ -9,7 +9,8 @@ What is left is a sample. It speaks for the new stack once the upper bound of th
 below what is allowed (`wait` before that: there is too little of it), and against it once the lower bound is above.
 The average hides a page that few ask for and that is broken for all of them, so each endpoint is held against the same
 limit; among k endpoints one in twenty would be blamed by chance, so the certainty asked of each is 1 - 0.05 / k
-(Bonferroni). What is not in the sample is no evidence either: endpoints with few requests, and what was lost.
+(Bonferroni). What is not in the sample is no evidence either: endpoints with few requests, what was lost, and what
+a shadow that was down was never asked. Of that only the running proxy knows: what an earlier one shed is not known.
 
 Requests are counted as if each were drawn by itself. A thousand requests for one page in one minute are fewer than a
 thousand witnesses: that is what traffic over a day with its peaks is for, and no number here can tell it.
@@ -18,7 +19,8 @@ thousand witnesses: that is what traffic over a day with its peaks is for, and n
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
@@ -31,8 +33,23 @@ from understudy.verdict import Open, Reason, Ruling, ShadowVerdict, Slower, grav
 NAMED: Final = 3  # endpoints in a reason; the others are counted
 
 
+class Missed(NamedTuple):
+    """Requests that the running proxy did not send a shadow or did not record, of `whole` that were for it."""
+
+    requests: int
+    whole: int
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1."""
+        return self.requests / self.whole if self.whole else 0.0
+
+
 class Seen(NamedTuple):
-    """What a judge's database holds; `ignored` are the paths that are left out of the comparison."""
+    """What a judge's database holds; `ignored` are the paths that are left out of the comparison.
+
+    `missed` is by shadow, without those of which it is not known.
+    """
 
     totals: dict[str, int]
     endpoints: Sequence[EndpointRow]
@@ -40,6 +57,7 @@ class Seen(NamedTuple):
     latencies: dict[str, Latencies]
     last_at: float | None
     ignored: tuple[str, ...] = ()
+    missed: Mapping[str, Missed] = MappingProxyType({})
 
 
 class Counted(NamedTuple):
@@ -57,6 +75,8 @@ def rule(seen: Seen, shadow: str, wanted: config.Verdict) -> ShadowVerdict:
     counted = count(rows, [place for place in seen.places if place.shadow == shadow])
     made = _latencies(_numbers(seen, shadow, counted, wanted), seen.latencies.get(shadow))
     made = replace(made, slower=tuple(_slower(rows, wanted)), open=_open(seen.places, shadow))
+    if missed := seen.missed.get(shadow):
+        made = replace(made, missed=missed.requests, missed_share=missed.share)
     reasons = sorted(_reasons(made, counted, wanted), key=lambda one: one.ruling is not Ruling.NO_GO)
     ruling = gravest([reason.ruling for reason in reasons]) if reasons else Ruling.GO
     return replace(made, ruling=ruling, reasons=tuple(reasons))
@@ -144,6 +164,11 @@ def _reasons(made: ShadowVerdict, counted: list[Counted], wanted: config.Verdict
         yield Reason(Ruling.WAIT, text)
     if made.lost_share > wanted.max_lost:
         text = f"{made.lost:,} requests were lost or could not be judged: {percent(made.lost_share)} of the recorded"
+        yield Reason(Ruling.WAIT, text)
+    if made.missed and made.missed_share > wanted.max_lost:
+        text = (
+            f"{made.missed:,} requests were shed or not recorded since Understudy started: {percent(made.missed_share)}"
+        )
         yield Reason(Ruling.WAIT, text)
 
 

@@ -227,7 +227,12 @@ class Verdict(Section, frozen=True):
     ] = 1.25
     max_lost: Annotated[
         float,
-        Meta(ge=0, le=1, description="the share of what was recorded that may be lost or unjudged, from 0 to 1"),
+        Meta(
+            ge=0,
+            le=1,
+            description="the share of what was recorded that may be lost or unjudged, from 0 to 1; and of what the "
+            "running proxy had for a shadow, that it may have shed or left unrecorded",
+        ),
     ] = 0.01
 
 

@@ -51,6 +51,10 @@ class ShadowVerdict(Struct, frozen=True, rename={"ruling": "verdict"}):
     Over all shadows are `lost`, with its share of what was recorded, and `last_at`: when the last request that was
     judged was made, in seconds since 1970, None where that is not known. `ignored` are the paths that the settings
     leave out of the comparison now.
+
+    `missed` are the requests that a running Understudy has not sent this shadow (its breaker was open, its budget used
+    up) or could not record since it started, `missed_share` their share of those for it. None where none runs: what an
+    earlier one missed is not known.
     """
 
     shadow: str
@@ -73,6 +77,8 @@ class ShadowVerdict(Struct, frozen=True, rename={"ruling": "verdict"}):
     lost_share: float = 0.0
     last_at: float | None = None
     ignored: tuple[str, ...] = ()
+    missed: int | None = None
+    missed_share: float = 0.0
 
 
 def gravest(rulings: list[Ruling]) -> Ruling:

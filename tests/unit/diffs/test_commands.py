@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import errno
+import http.server
 import json
+import socketserver
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +243,33 @@ def test_the_verdict_as_json_has_the_same_facts(config: Path) -> None:
     assert (new["shadow"], new["verdict"], new["requests"], new["telling"]) == ("new", "no_go", 46, 44)
     assert new["reasons"][0]["verdict"] == "no_go"
     assert [one["name"] for one in new["open"]][:2] == ["new_error", "failure"]
+
+
+def test_what_the_running_proxy_shed_is_asked_of_it(config: Path, settings: Any) -> None:
+    assert json.loads(run("verdict", "-c", config, "--json").output)["shadows"][0]["missed"] is None
+    status = {"requests": {"unrecorded": 1}, "judge": {}, "stacks": {"new": {"requests": 46, "shed": 3}}}
+
+    class Status(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            assert self.path == "/status"
+            body = json.dumps(status).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def address_string(self) -> str:
+            return ""
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with socketserver.UnixStreamServer(str(settings().control_socket), Status) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        result = run("verdict", "-c", config)
+        server.shutdown()
+    assert "wait  4 requests were shed or not recorded since Understudy started: 8.16 %" in result.output
+    assert "missed    4 shed or unrecorded" in result.output
 
 
 ENOUGH = "min_requests = 40\nmin_endpoint_requests = 1\nmin_covered = 0.9\nmax_different = 0.9\nmax_slower = 2\n"

@@ -12,7 +12,8 @@ from understudy.config import Verdict
 from understudy.diffs import announce
 from understudy.diffs.findings import EndpointRow, PlaceRow
 from understudy.diffs.store import OUTCOMES
-from understudy.diffs.verdict import Seen, named, percent, rule
+from understudy.diffs.verdict import Missed, Seen, named, percent, rule
+from understudy.diffs.verdicts import missed
 from understudy.verdict import Open, Reason, Ruling, ShadowVerdict, Slower, gravest
 
 GO, WAIT, NO_GO = Ruling
@@ -98,6 +99,41 @@ def test_what_was_seen_decides(rows: list[Any], totals: dict[str, int], ruling: 
     assert bool(made.reasons) == (ruling is not GO)
     if made.reasons:
         assert made.reasons[0].ruling is ruling
+
+
+@pytest.mark.parametrize(
+    ("missed", "ruling", "told"),
+    [
+        (None, GO, "not known"),
+        (Missed(0, 10_000), GO, "nothing"),
+        (Missed(101, 10_100), GO, "101 shed or unrecorded since Understudy started: 1 %"),
+        (Missed(400, 10_400), WAIT, "400 shed or unrecorded since Understudy started: 3.85 %"),
+    ],
+)
+def test_what_an_outage_kept_from_the_shadow_is_no_evidence_for_it(
+    missed: Missed | None, ruling: Ruling, told: str
+) -> None:
+    rows = seen(endpoint(equal=10_000))
+    made = rule(rows._replace(missed={"new": missed} if missed else {"other": Missed(9, 9)}), "new", Verdict())
+    assert made.ruling is ruling
+    assert dict(announce.numbers(made, Verdict()))["missed"].startswith(told)
+    assert (made.missed, made.missed_share) == ((missed.requests, missed.share) if missed else (None, 0.0))
+    assert bool([one for one in announce.following([made]) if "understudy status" in one]) == bool(made.missed)
+
+
+STATUS = {
+    "requests": {"received": 30, "unrecorded": 7},
+    "judge": {"lost_equal": 3, "lost_different": 1},
+    "stacks": {"new": {"requests": 16, "shed": 4}},
+}
+
+
+def test_what_was_missed_is_what_was_shed_and_not_recorded_and_is_not_counted_as_lost_too() -> None:
+    assert missed(STATUS) == {"new": Missed(7, 20)}
+    assert Missed(0, 0).share == 0
+    strange: object
+    for strange in (None, {}, {"stacks": {"new": {}}}, {"stacks": {"new": None}, "requests": {}, "judge": {}}):
+        assert missed(strange) == {}
 
 
 def test_what_is_enough_is_a_setting() -> None:

@@ -186,7 +186,7 @@ class _Reader:
             tuple(None if row[2] is None else int(row[2]) for row in rows),
             any(row[4] == "YES" for row in rows),
             tuple(row[8] for row in rows if row[8]),
-            tuple(row[6] == "D" for row in rows),
+            frozenset(number for number, row in enumerate(rows) if row[6] == "D"),
             rows[0][7] == "YES",
         )
 

@@ -47,7 +47,8 @@ class Column(Struct, frozen=True, gc=False):
 class Index(Struct, frozen=True):
     """An index. `prefixes` has a length in characters, or None, for each of `columns`; an expression has no name.
 
-    `descending` says it of each column. One that isn't `visible` (MariaDB: that is ignored) no statement uses.
+    `descending` are the columns, counted from 0, that it has from the greatest down. One that isn't `visible` (MariaDB:
+    that is ignored) no statement uses.
     """
 
     name: str
@@ -57,7 +58,7 @@ class Index(Struct, frozen=True):
     prefixes: tuple[int | None, ...]
     nullable: bool = False
     expressions: tuple[str, ...] = ()
-    descending: tuple[bool, ...] = ()
+    descending: frozenset[int] = frozenset()
     visible: bool = True
 
 

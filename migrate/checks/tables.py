@@ -64,6 +64,11 @@ def _to_innodb(case: Case, table: Table) -> str:
     spatial = [identifier(index.name) for index in table.indexes if index.type.upper() == "SPATIAL"]
     if spatial and not holds(SPATIAL_INNODB, case.old.version):
         return f"Without the SPATIAL index {', '.join(spatial)}, which InnoDB has not got here, make its engine InnoDB."
+    firsts = {index.columns[0] for index in table.indexes if index.columns}
+    if any("auto_increment" in column.extra.lower() and column.name not in firsts for column in table.columns):
+        return (
+            "Give its AUTO_INCREMENT column an index that begins with it, as InnoDB needs, and make its engine InnoDB."
+        )
     return _alter(table, "ENGINE=InnoDB")
 
 

@@ -60,6 +60,7 @@ FAULTY_5_6 = (
     "CREATE TABLE parted (id INT PRIMARY KEY) ENGINE=MyISAM PARTITION BY HASH (id) PARTITIONS 2",
     "CREATE TABLE fixed (id INT PRIMARY KEY) ENGINE=InnoDB ROW_FORMAT=FIXED",
     "CREATE TABLE geo (id INT PRIMARY KEY, g POINT NOT NULL, SPATIAL KEY around (g)) ENGINE=MyISAM",
+    "CREATE TABLE grouped_numbers (g INT, n INT AUTO_INCREMENT, PRIMARY KEY (g, n)) ENGINE=MyISAM",
     "CREATE TABLE parent (id INT PRIMARY KEY, x INT, KEY (x)) ENGINE=InnoDB",
     "CREATE TABLE short (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES parent (id)) ENGINE=InnoDB",
     f"RENAME TABLE short TO {LONG}",  # its foreign key is renamed with it
@@ -169,7 +170,7 @@ OLD, NEW = "mysql-5.6", "9.7.4"
 PLANTED: dict[str, tuple[Plant, ...]] = {
     # tables
     "table-without-primary-key": plant(OLD, NEW, "faulty.keyless", "logged.keyless"),
-    "table-not-transactional": plant(OLD, NEW, "faulty.parted", "faulty.geo", "logged.plain")
+    "table-not-transactional": plant(OLD, NEW, "faulty.parted", "faulty.geo", "faulty.grouped_numbers", "logged.plain")
     + plant("mariadb-10.5", "11.8.6-MariaDB", "faulty.aria"),
     "engine-missing": plant("mariadb-10.5", NEW, "faulty.aria")
     + plant("mariadb-10.5", NEW, "faulty.aria", new="mysql-9.7"),

@@ -44,8 +44,8 @@ def test_only_a_mysql_upgraded_to_8_has_tables_where_the_data_dictionary_comes(
     assert [one.where for one in told] == clashes
 
 
-def index(name: str, *, descending: bool = False, **more: Any) -> Index:
-    return Index(name, more.pop("unique", False), "BTREE", ("x",), (None,), descending=(descending,), **more)
+def index(name: str, *, unique: bool = False, **more: Any) -> Index:
+    return Index(name, unique, "BTREE", ("x",), (None,), **more)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def index(name: str, *, descending: bool = False, **more: Any) -> Index:
     [
         ((index("a"), index("b")), ["b"]),
         ((index("a"), index("b", unique=True)), ["a"]),
-        ((index("a"), index("b", descending=True)), []),
+        ((index("a"), index("b", descending=frozenset({0}))), []),
         ((index("a", visible=False), index("b")), ["a"]),
         ((index("a", visible=False), index("b", visible=False)), ["b"]),
         ((index("a", visible=False, unique=True), index("b")), []),  # a is needed for its rule, b for its speed
@@ -158,6 +158,32 @@ def test_where_the_facts_dont_tell_the_whole_column_there_is_nothing_to_be_copie
     (told,) = found(rule, old, "11.8.6-MariaDB" if "json" in rule else "9.7.4", table(it, checks=checks))
     assert ";" not in told.mend[-1]
     assert "is lost" in told.mend[-1]
+
+
+@pytest.mark.parametrize(
+    ("old", "indexes", "is_sql"),
+    [
+        ("5.6.24", (Index("PRIMARY", True, "BTREE", ("c",), (None,)),), True),
+        ("5.6.24", (Index("PRIMARY", True, "BTREE", ("d", "c"), (None, None)),), False),  # error 1075
+        (
+            "5.6.24",
+            (Index("PRIMARY", True, "BTREE", ("c",), (None,)), Index("g", False, "SPATIAL", ("g",), (32,))),
+            False,
+        ),
+        (
+            "5.7.44",
+            (Index("PRIMARY", True, "BTREE", ("c",), (None,)), Index("g", False, "SPATIAL", ("g",), (32,))),
+            True,
+        ),
+    ],
+)
+def test_innodb_is_advised_in_sql_only_where_the_server_takes_it(
+    old: str, indexes: tuple[Index, ...], is_sql: bool
+) -> None:
+    it = Table("shop", "t", "MyISAM", columns=(column("int", extra="auto_increment"),), indexes=indexes)
+    (told,) = found("table-not-transactional", old, "9.7.4", it)
+    assert (told.mend == ("ALTER TABLE `shop`.`t` ENGINE=InnoDB;",)) == is_sql
+    assert told.mend[0].endswith(";") == is_sql
 
 
 def test_no_table_is_numbered_by_alter_table_and_a_unique_key_with_null_is_named() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 
+from understudy.migrate.faults import StatementError
 from understudy.migrate.ports import Database
 from understudy.migrate.rows import number
 from understudy.migrate.verify.keys import Value
@@ -69,9 +70,12 @@ class Cutter:
         low, high = ends.values() if ends else (None, None)
         if low is None or high is None:
             return None
-        self._end = int(high)
-        self._density = self._density or min(1.0, (self.pair.rows or 1) / (int(high) - int(low) + 1))
-        return int(self._reached[0]) if self._reached else int(low) - 1
+        try:
+            first, self._end = int(low), int(high)
+        except ValueError:  # the table was altered since its definition was read
+            raise StatementError(old.address, f"the key of {self.pair.name} is no number any more") from None
+        self._density = self._density or min(1.0, (self.pair.rows or 1) / (self._end - first + 1))
+        return int(self._reached[0]) if self._reached else first - 1
 
     def _expected(self, old: Database, start: int, end: int) -> int:
         said = old.row(self.pair.old.estimated((str(start),), (str(end),)))

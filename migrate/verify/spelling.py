@@ -9,17 +9,12 @@ from __future__ import annotations
 
 import re
 
+from understudy.migrate.sqlmodes import GONE_MODES
 from understudy.migrate.verify.expression import canonical
 from understudy.migrate.verify.tokens import literal
 from understudy.migrate.versions import Version
 
 NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?", re.IGNORECASE)
-REMOVED_MODES = frozenset(  # MySQL 8.0.11 release notes
-    {
-        "DB2", "MAXDB", "MSSQL", "MYSQL323", "MYSQL40", "ORACLE", "POSTGRESQL", "NO_AUTO_CREATE_USER",
-        "NO_FIELD_OPTIONS", "NO_KEY_OPTIONS", "NO_TABLE_OPTIONS",
-    }
-)  # fmt: skip
 MYSQL_MODES = frozenset({"TIME_TRUNCATE_FRACTIONAL"})
 MARIADB_MODES = frozenset(
     {"IGNORE_BAD_TABLE_OPTIONS", "EMPTY_STRING_IS_NULL", "SIMULTANEOUS_ASSIGNMENT", "TIME_ROUND_FRACTIONAL"}
@@ -103,7 +98,7 @@ def unknown_modes(version: Version) -> frozenset[str]:
     """The sql modes that a server of this version has never heard of, or no more."""
     if version.is_mariadb():
         return MYSQL_MODES
-    return MARIADB_MODES | (REMOVED_MODES if version.is_mysql(8, 0, 11) else frozenset())
+    return MARIADB_MODES | (GONE_MODES if version.is_mysql(8, 0, 11) else frozenset())
 
 
 def sql_mode(text: str, unknown: frozenset[str]) -> str:

@@ -134,6 +134,7 @@ def rebuild(
 
     from understudy.configfile import load
     from understudy.migrate.build import telling
+    from understudy.migrate.build.ending import orderly
     from understudy.migrate.build.progress import Lines, shown
     from understudy.migrate.clock import SystemClock
     from understudy.migrate.journal import Journal, place
@@ -150,6 +151,10 @@ def rebuild(
         for line in telling.rehearsal(steps, undoing=False):
             typer.echo(line)
         return
-    with Journal.open(place(settings.state), SystemClock(), command()) as journal, shown(as_json=as_json) as progress:
+    with (
+        orderly(),
+        Journal.open(place(settings.state), SystemClock(), command()) as journal,
+        shown(as_json=as_json) as progress,
+    ):
         taken = Rebuilding(settings, order, progress).run(journal)
         progress.says(f"{taken} steps taken")

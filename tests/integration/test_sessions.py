@@ -239,7 +239,7 @@ def test_a_statement_that_the_process_list_cuts_within_a_character_is_shown(
 ) -> None:
     with opened(five[image]) as busy, opened(five[image]) as session, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(busy.rows, f"SELECT SLEEP(30) /*{'é' * 100}*/")
-        listed = wait_until(lambda: [row for row in said(session) if "SLEEP(30)" in row], 20, "it is in the process list")
+        listed = wait_until(lambda: [row for row in said(session) if "SLEEP(30)" in row], 20, "it is in the list")
         session.execute(f"KILL {busy.id}")
         assert listed[0].startswith("SELECT SLEEP(30) /*ééé")
         assert isinstance(waiting.exception(), faults.ServerError | None)

@@ -102,11 +102,7 @@ def _when(one: ShadowVerdict) -> str:
 
 
 def _missed(one: ShadowVerdict) -> str:
-    if one.missed is None:
-        return "not known: no Understudy runs here now; what one shed or could not record is in no number above"
-    if not one.missed:
-        return "nothing since Understudy started; of an earlier one it is not known"
-    return f"{one.missed:,} shed or unrecorded since Understudy started: {percent(one.missed_share)}"
+    return f"{one.missed:,} shed or not recorded: {percent(one.missed_share)}" if one.missed else "nothing"
 
 
 def following(found: Sequence[ShadowVerdict], option: str = "") -> Iterator[str]:

@@ -18,9 +18,9 @@ from understudy.diffs.classify import GRAVITY, OUTCOMES, Again, Judged, Outcome,
 from understudy.diffs.compare import Rules, compare
 from understudy.diffs.difference import Difference, excerpt
 from understudy.diffs.endpoint import Endpoints
-from understudy.diffs.store import Known, Sample
+from understudy.diffs.store import SHED, Known, Sample
 from understudy.diffs.tally import Limits, Place, Tally
-from understudy.exchange import Equals, Exchange, Failure, Record, Reply, Summary
+from understudy.exchange import Equals, Exchange, Failure, Missed, Record, Reply, Summary
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +81,10 @@ class Examiner:
             if record.summaries:
                 self.tally.last_at = max(self.tally.last_at, record.summaries[-1].at)
             return len(record.summaries)
+        if isinstance(record, Missed):
+            self.tally.totals["unrecorded"] += record.unrecorded
+            self.tally.totals.update({f"{SHED}{shadow}": count for shadow, count in record.shed.items()})
+            return 0
         try:
             outcome: str = self._exchange(record)
         except Exception:

@@ -16,10 +16,10 @@ from msgspec import Struct
 from understudy.diffs import slower
 from understudy.diffs.sketch import Paired, Sketch
 from understudy.diffs.statistics import latency_summary
-from understudy.diffs.store import OUTCOMES, connect
+from understudy.diffs.store import OUTCOMES, SHED, connect
 from understudy.diffs.tally import OTHER_PATH
 from understudy.errors import NoSampleError, StoreError
-from understudy.exchange import Exchange
+from understudy.exchange import Exchange, Missed
 
 NOISY_SHARE: Final = 0.5  # of the requests asked again, the old stack differed from itself
 Latencies = dict[str, dict[str, float | None]]
@@ -118,6 +118,12 @@ class Findings:
         lost = sum(counts.pop(name, 0) for name in ("lost_equal", "lost_different", "lost_unseen"))
         names = ("judged", *OUTCOMES, "unjudged", "torn")
         return {name: counts.get(name, 0) for name in names} | {"lost": lost}
+
+    def missed(self) -> Missed:
+        """What a shadow was not sent, by its name, and what could not be recorded."""
+        counts = dict(self._rows("SELECT name, count FROM total"))
+        shed = {name.removeprefix(SHED): count for name, count in counts.items() if name.startswith(SHED)}
+        return Missed(shed, counts.get("unrecorded", 0))
 
     def last_at(self) -> float | None:
         """When the last request that was judged was made (unix seconds); None where that is not known."""

@@ -22,7 +22,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from understudy.errors import RecordingError
-from understudy.exchange import Equals, Record
+from understudy.exchange import Equals, Exchange, Record
 from understudy.recording import HEAD, MAGIC, MAX_RECORD_BYTES, SegmentName, Start, count_ahead, scan
 
 log = logging.getLogger(__name__)
@@ -203,7 +203,7 @@ class Run:
             if isinstance(record, Equals):
                 equal += len(record.summaries)
                 read += len(record.summaries)
-            else:
+            elif isinstance(record, Exchange):
                 different += 1
                 read += 1
         self.position = replace(position, offset=offset, equal=equal, different=different, unseen=unseen)

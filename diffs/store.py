@@ -23,6 +23,7 @@ from understudy.diffs.sketch import Paired, Sketch
 from understudy.diffs.tally import Pair, PlaceKey, Tally
 from understudy.errors import StoreError
 
+SHED: Final = "shed:"  # before a shadow's name, among the totals
 OUTCOMES: Final = ("equal", "equal_after_lifting", "noise", "settled", "failed", "different")
 _ZSTD_HEADER_BYTES: Final = 18  # at most (RFC 8878 3.1.1); it tells how long the content is
 

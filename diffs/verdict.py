@@ -19,8 +19,7 @@ thousand witnesses: that is what traffic over a day with its peaks is for, and n
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
@@ -28,36 +27,22 @@ from msgspec.structs import replace
 from understudy import config
 from understudy.diffs import bounds
 from understudy.diffs.findings import GRAVEST, EndpointRow, Latencies, PlaceRow
+from understudy.exchange import Missed
 from understudy.verdict import Open, Reason, Ruling, ShadowVerdict, Slower, gravest
 
 NAMED: Final = 3  # endpoints in a reason; the others are counted
 
 
-class Missed(NamedTuple):
-    """Requests that the running proxy did not send a shadow or did not record, of `whole` that were for it."""
-
-    requests: int
-    whole: int
-
-    @property
-    def share(self) -> float:
-        """From 0 to 1."""
-        return self.requests / self.whole if self.whole else 0.0
-
-
 class Seen(NamedTuple):
-    """What a judge's database holds; `ignored` are the paths that are left out of the comparison.
-
-    `missed` is by shadow, without those of which it is not known.
-    """
+    """What a judge's database holds; `ignored` are the paths that are left out of the comparison."""
 
     totals: dict[str, int]
     endpoints: Sequence[EndpointRow]
     places: Sequence[PlaceRow]
     latencies: dict[str, Latencies]
     last_at: float | None
+    missed: Missed
     ignored: tuple[str, ...] = ()
-    missed: Mapping[str, Missed] = MappingProxyType({})
 
 
 class Counted(NamedTuple):
@@ -75,8 +60,6 @@ def rule(seen: Seen, shadow: str, wanted: config.Verdict) -> ShadowVerdict:
     counted = count(rows, [place for place in seen.places if place.shadow == shadow])
     made = _latencies(_numbers(seen, shadow, counted, wanted), seen.latencies.get(shadow))
     made = replace(made, slower=tuple(_slower(rows, wanted)), open=_open(seen.places, shadow))
-    if missed := seen.missed.get(shadow):
-        made = replace(made, missed=missed.requests, missed_share=missed.share)
     reasons = sorted(_reasons(made, counted, wanted), key=lambda one: one.ruling is not Ruling.NO_GO)
     ruling = gravest([reason.ruling for reason in reasons]) if reasons else Ruling.GO
     return replace(made, ruling=ruling, reasons=tuple(reasons))
@@ -101,6 +84,7 @@ def _numbers(seen: Seen, shadow: str, counted: list[Counted], wanted: config.Ver
     telling, different = sum(one.telling for one in counted), sum(one.different for one in counted)
     rare = [one for one in counted if one.telling < wanted.min_endpoint_requests]
     lost = sum(seen.totals[name] for name in ("lost", "torn", "unjudged"))
+    missed = seen.missed.shed.get(shadow, 0) + seen.missed.unrecorded
     recorded = seen.totals["judged"] + seen.totals["lost"] + seen.totals["torn"]
     return ShadowVerdict(
         shadow,
@@ -115,6 +99,8 @@ def _numbers(seen: Seen, shadow: str, counted: list[Counted], wanted: config.Ver
         rare=tuple(one.endpoint for one in sorted(rare, key=lambda one: -one.requests)),
         lost=lost,
         lost_share=lost / recorded if recorded else 0.0,
+        missed=missed,
+        missed_share=missed / (requests + missed) if missed else 0.0,
         last_at=seen.last_at,
         ignored=seen.ignored,
     )
@@ -165,10 +151,8 @@ def _reasons(made: ShadowVerdict, counted: list[Counted], wanted: config.Verdict
     if made.lost_share > wanted.max_lost:
         text = f"{made.lost:,} requests were lost or could not be judged: {percent(made.lost_share)} of the recorded"
         yield Reason(Ruling.WAIT, text)
-    if made.missed and made.missed_share > wanted.max_lost:
-        text = (
-            f"{made.missed:,} requests were shed or not recorded since Understudy started: {percent(made.missed_share)}"
-        )
+    if made.missed_share > wanted.max_lost:
+        text = f"{made.missed:,} requests were shed or not recorded: {percent(made.missed_share)}"
         yield Reason(Ruling.WAIT, text)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from understudy.config import Recording
-from understudy.exchange import Equals, Exchange, Summary
+from understudy.exchange import Equals, Exchange, Missed, Summary
 from understudy.recording import MAGIC, SegmentFile, SegmentName, Start, frame, oldest_first, to_drop
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ class Batch(NamedTuple):
     equal: int
     different: int
     failures: int  # exchanges in which a shadow failed; their bucket is known without the disk
+    missed: Missed | None = None
 
 
 class Recorder:
@@ -87,12 +88,17 @@ class Recorder:
         if self._frames_bytes > 256 * 1024:
             self.flush()
 
-    def flush(self) -> None:
-        """Hand over what has gathered; the worker calls this several times a second."""
+    def flush(self, besides: Callable[[], Missed | None] = lambda: None) -> None:
+        """Hand over what has gathered, and what is to be told besides; the worker calls this several times a second.
+
+        What there is besides waits for exchanges: a segment without any counts as empty.
+        """
         self._frame_summaries()
         if not self._frames:
             return
-        batch = Batch(b"".join(self._frames), self._equal_framed, self._different, self._failures)
+        if missed := besides():
+            self._frames.append(frame(missed))
+        batch = Batch(b"".join(self._frames), self._equal_framed, self._different, self._failures, missed)
         self._frames, self._frames_bytes = [], 0
         self._equal_framed = self._different = self._failures = 0
         if self._handed_bytes - self._taken_bytes + len(batch.data) > self._max_held_bytes:

@@ -20,7 +20,7 @@ from typing import Any
 
 from understudy.config import Settings
 from understudy.errors import SettingsError
-from understudy.exchange import Answer, Exchange, Summary
+from understudy.exchange import Answer, Exchange, Missed, Summary
 from understudy.proxy import files
 from understudy.proxy import hooks as hooks_file
 from understudy.proxy.again import Again, Budget, SecondAsking
@@ -33,6 +33,7 @@ from understudy.proxy.head import Comparable, ReplyHead, read_reply
 from understudy.proxy.hooks import Hooks
 from understudy.proxy.masks import Masker
 from understudy.proxy.mirror import ENDED_AT_ONCE, SHED, UNSENDABLE, Asked, Mirror, Shadow
+from understudy.proxy.missing import Missing
 from understudy.proxy.policy import Policy
 from understudy.proxy.pool import Pool
 from understudy.proxy.prepare import Prepared, Preparer
@@ -90,6 +91,7 @@ class Worker:
         self.primary = pools[settings.primary]
         self._primary_failed: dict[str, int] = {}
         self.spare = SpareTime(self.loop.call_soon)
+        self._missing = Missing()
         self.mirror = Mirror([self._shadow(pools[name]) for name in settings.shadows])
         self._shadows = tuple(self.mirror.shadows.values())
         self._prepared: dict[bytes, Remembered[Prepared]] = {}
@@ -190,6 +192,7 @@ class Worker:
             tunnel.close()
         for pool in self._pools():
             pool.close()
+        self._flush()
         if not await asyncio.to_thread(self.recorder.close, 5.0):
             log.warning("the disk did not take the last exchanges in time")
         await asyncio.sleep(0)
@@ -224,7 +227,13 @@ class Worker:
             self._end_shadows(shadow, now)
         for pool in self._pools():
             pool.sweep(now, self.upstream_idle_s)
-        self.recorder.flush()
+        self._flush()
+
+    def _flush(self) -> None:
+        self.recorder.flush(self._missed)
+
+    def _missed(self) -> Missed | None:
+        return self._missing.since({shadow.name: shadow.shed for shadow in self._shadows}, self.counts.unrecorded)
 
     def _end_shadows(self, shadow: Shadow, now: float) -> None:
         """End the shadows that took too long, a few at a time, so that users are served in between."""
@@ -387,6 +396,8 @@ class Worker:
             self.recorded += batch.equal + batch.different + batch.failures
         else:
             self.counts.unrecorded += batch.equal + batch.different
+            if batch.missed is not None:
+                self._missing.untold(batch.missed)
 
     def stack_failed(self, name: str, reason: str) -> None:
         """The primary gave no answer."""

@@ -19,6 +19,7 @@ import re
 import socket
 import struct
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
@@ -27,7 +28,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 import msgspec
 
 from understudy.config import Settings
-from understudy.exchange import Equals, Exchange
+from understudy.exchange import Equals, Exchange, Missed
 from understudy.proxy.counts import BUCKETS
 from understudy.proxy.worker import Worker
 from understudy.recording import scan
@@ -563,6 +564,14 @@ class Stage:
     def summaries(self) -> list[Any]:
         """What was recorded of equal answers."""
         return [one for record in self._records() if isinstance(record, Equals) for one in record.summaries]
+
+    def missed(self) -> tuple[Counter[str], int]:
+        """What was recorded of what no exchange tells: not sent, by shadow, and unrecorded."""
+        records = [record for record in self._records() if isinstance(record, Missed)]
+        shed: Counter[str] = Counter()
+        for record in records:
+            shed.update(record.shed)
+        return shed, sum(record.unrecorded for record in records)
 
     def _records(self) -> list[Any]:
         found: list[Any] = []

@@ -59,7 +59,7 @@ class Recorder:
                 file.write(frame(record))
                 if isinstance(record, Equals):
                     self.equal += len(record.summaries)
-                else:
+                elif isinstance(record, Exchange):
                     self.different += 1
 
     def segment(self, *records: Record) -> Path:

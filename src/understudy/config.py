@@ -230,8 +230,8 @@ class Verdict(Section, frozen=True):
         Meta(
             ge=0,
             le=1,
-            description="the share of what was recorded that may be lost or unjudged, from 0 to 1; and of what the "
-            "running proxy had for a shadow, that it may have shed or left unrecorded",
+            description="the share of what was recorded that may be lost or unjudged, from 0 to 1; and of what there "
+            "was for a shadow, that may have been shed or not recorded",
         ),
     ] = 0.01
 

@@ -95,7 +95,14 @@ class Equals(Struct, frozen=True, array_like=True, gc=False, tag="equals"):
     summaries: list[Summary]
 
 
-Record = Exchange | Equals
+class Missed(Struct, frozen=True, array_like=True, gc=False, tag="missed"):
+    """What no exchange tells, since the last of its kind: requests that a shadow, by name, was not sent; unrecorded."""
+
+    shed: dict[str, int]
+    unrecorded: int = 0
+
+
+Record = Exchange | Equals | Missed
 
 
 def first_header(headers: Headers, name: str) -> str:

@@ -52,9 +52,8 @@ class ShadowVerdict(Struct, frozen=True, rename={"ruling": "verdict"}):
     judged was made, in seconds since 1970, None where that is not known. `ignored` are the paths that the settings
     leave out of the comparison now.
 
-    `missed` are the requests that a running Understudy has not sent this shadow (its breaker was open, its budget used
-    up) or could not record since it started, `missed_share` their share of those for it. None where none runs: what an
-    earlier one missed is not known.
+    `missed` are the requests that this shadow was not sent (its breaker was open, its budget used up) or that could not
+    be recorded, `missed_share` their share of those for it.
     """
 
     shadow: str
@@ -77,7 +76,7 @@ class ShadowVerdict(Struct, frozen=True, rename={"ruling": "verdict"}):
     lost_share: float = 0.0
     last_at: float | None = None
     ignored: tuple[str, ...] = ()
-    missed: int | None = None
+    missed: int = 0
     missed_share: float = 0.0
 
 

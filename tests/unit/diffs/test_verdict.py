@@ -12,8 +12,8 @@ from understudy.config import Verdict
 from understudy.diffs import announce
 from understudy.diffs.findings import EndpointRow, PlaceRow
 from understudy.diffs.store import OUTCOMES
-from understudy.diffs.verdict import Missed, Seen, named, percent, rule
-from understudy.diffs.verdicts import missed
+from understudy.diffs.verdict import Seen, named, percent, rule
+from understudy.exchange import Missed
 from understudy.verdict import Open, Reason, Ruling, ShadowVerdict, Slower, gravest
 
 GO, WAIT, NO_GO = Ruling
@@ -43,7 +43,7 @@ def seen(*rows: EndpointRow | PlaceRow, **totals: int) -> Seen:
     judged = sum(row.requests for row in endpoints)
     places = [row for row in rows if isinstance(row, PlaceRow)]
     latencies = {"new": endpoints[0].latency} if endpoints else {}
-    return Seen(QUIET | {"judged": judged} | totals, endpoints, places, latencies, 1_795_000_000.0)
+    return Seen(QUIET | {"judged": judged} | totals, endpoints, places, latencies, 1_795_000_000.0, Missed({}))
 
 
 def ruled(*rows: EndpointRow | PlaceRow, wanted: Verdict = Verdict(), **totals: int) -> ShadowVerdict:  # noqa: B008
@@ -104,36 +104,18 @@ def test_what_was_seen_decides(rows: list[Any], totals: dict[str, int], ruling: 
 @pytest.mark.parametrize(
     ("missed", "ruling", "told"),
     [
-        (None, GO, "not known"),
-        (Missed(0, 10_000), GO, "nothing"),
-        (Missed(101, 10_100), GO, "101 shed or unrecorded since Understudy started: 1 %"),
-        (Missed(400, 10_400), WAIT, "400 shed or unrecorded since Understudy started: 3.85 %"),
+        (Missed({}), GO, "nothing"),
+        (Missed({"other": 9_000}), GO, "nothing"),
+        (Missed({"new": 100}, 1), GO, "101 shed or not recorded: 1 %"),
+        (Missed({"new": 300}, 100), WAIT, "400 shed or not recorded: 3.85 %"),
+        (Missed({}, 10_000), WAIT, "10,000 shed or not recorded: 50 %"),
     ],
 )
-def test_what_an_outage_kept_from_the_shadow_is_no_evidence_for_it(
-    missed: Missed | None, ruling: Ruling, told: str
-) -> None:
-    rows = seen(endpoint(equal=10_000))
-    made = rule(rows._replace(missed={"new": missed} if missed else {"other": Missed(9, 9)}), "new", Verdict())
+def test_what_an_outage_kept_from_the_shadow_is_no_evidence_for_it(missed: Missed, ruling: Ruling, told: str) -> None:
+    made = rule(seen(endpoint(equal=10_000))._replace(missed=missed), "new", Verdict())
     assert made.ruling is ruling
-    assert dict(announce.numbers(made, Verdict()))["missed"].startswith(told)
-    assert (made.missed, made.missed_share) == ((missed.requests, missed.share) if missed else (None, 0.0))
+    assert dict(announce.numbers(made, Verdict()))["missed"] == told
     assert bool([one for one in announce.following([made]) if "understudy status" in one]) == bool(made.missed)
-
-
-STATUS = {
-    "requests": {"received": 30, "unrecorded": 7},
-    "judge": {"lost_equal": 3, "lost_different": 1},
-    "stacks": {"new": {"requests": 16, "shed": 4}},
-}
-
-
-def test_what_was_missed_is_what_was_shed_and_not_recorded_and_is_not_counted_as_lost_too() -> None:
-    assert missed(STATUS) == {"new": Missed(7, 20)}
-    assert Missed(0, 0).share == 0
-    strange: object
-    for strange in (None, {}, {"stacks": {"new": {}}}, {"stacks": {"new": None}, "requests": {}, "judge": {}}):
-        assert missed(strange) == {}
 
 
 def test_what_is_enough_is_a_setting() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+from collections import Counter
 from contextlib import AsyncExitStack
 
 import msgspec
@@ -243,6 +244,19 @@ async def test_beyond_the_budget_and_the_queue_shadows_are_shed(stage: Stage) ->
 # --- long bodies
 
 BOUND = {"max_body_bytes": 1000, "methods": ["GET", "POST"]}
+
+
+async def test_what_is_shed_stands_in_the_recording_once_anything_does(stage: Stage) -> None:
+    stage.setting(mirror={"breaker_failures": 2, "breaker_probe_ms": 100_000})
+    stage.stack("old", ok()), stage.stack("new", CLOSE)
+    async with stage.client() as client:
+        for number in range(7):
+            await client.ask(GET())
+            await stage.settled(shadow_failed=min(2, number + 1), shed=max(0, number - 1))
+        stage.worker.mirror.shadows["new"].breaker.state = State.CLOSED
+        await client.ask(GET())
+        await stage.settled(shadow_failed=3, shed=5)
+        await until(lambda: stage.missed() == (Counter({"new": 5}), 0))
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])

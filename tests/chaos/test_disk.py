@@ -87,7 +87,7 @@ def test_on_a_disk_without_any_room_exchanges_go_unrecorded_until_there_is_room(
 
 
 def remove(folder: Path) -> None:
-    shutil.rmtree(folder)
+    shutil.rmtree(folder.rename(folder.with_name("removed")))  # at once, or a segment may begin in it meanwhile
 
 
 def replace_by_a_file(folder: Path) -> None:

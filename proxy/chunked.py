@@ -23,6 +23,12 @@ _FORBIDDEN_TRAILERS: Final = FRAMING | OURS | HOP_BY_HOP | NEVER_NOMINATED
 _FORBIDDEN_TO_STACKS: Final = FRAMING | {b"host", b"connection"}
 
 _SIZE, _DATA, _DATA_END, _TRAILERS, _DONE = range(5)
+# What a line may have begun with: what can't become one is refused before a stack sees it, however it is cut.
+_BEGUN: Final = {
+    _SIZE: (re.compile(rb"(?:[0-9A-Fa-f]{1,15}(?:[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r?)?)?"), "chunk-size"),
+    _DATA_END: (re.compile(rb"\r?"), "chunk-end"),
+    _TRAILERS: (re.compile(rb"(?:\r|[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?::[\t\x20-\x7e\x80-\xff]*\r?)?)?"), "trailer"),
+}
 
 
 class ChunkScanner:
@@ -65,14 +71,15 @@ class ChunkScanner:
     def _take_line(self, data: bytes, place: int) -> int:
         """Gather a line that may have begun in earlier bytes; act on it when it is whole."""
         end = data.find(b"\n", place)
-        if end < 0:
-            self._line += data[place:]
-            if len(self._line) > MAX_LINE_BYTES:
-                raise Malformed("chunk-line")
-            return len(data)
-        line = self._line + data[place:end]
+        line = self._line + (data[place:end] if end >= 0 else data[place:])
         if len(line) > MAX_LINE_BYTES:
             raise Malformed("chunk-line")
+        begun, reason = _BEGUN[self._state]
+        if not begun.fullmatch(line):
+            raise Malformed(reason)
+        if end < 0:
+            self._line = line
+            return len(data)
         self._line = b""
         if not line.endswith(b"\r"):
             raise Malformed("bare-cr-or-lf")

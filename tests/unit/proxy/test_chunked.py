@@ -104,6 +104,30 @@ def test_what_is_no_chunked_body_is_refused_at_once(wire: bytes, reason: str) ->
         assert not scanner.done
 
 
+@pytest.mark.parametrize(
+    ("wire", "good"),
+    [
+        (b"3\r\nabcd", 6),
+        (b"3\r\nabc\rd", 7),
+        (b"3\r\nabcGET / HTTP/1.1", 6),
+        (b"g", 0),
+        (b"3x", 1),
+        (b"3;a\rb", 4),
+        (b"3;\x00", 2),
+        (b"1000000000000000", 15),
+        (b"0\r\n X", 3),
+        (b"0\r\nGET / ", 6),
+        (b"0\r\nX: \x00", 6),
+    ],
+)
+def test_not_a_byte_is_passed_on_that_no_chunked_body_can_have(wire: bytes, good: int) -> None:
+    scanner = ChunkScanner()
+    for place in range(good):
+        assert scanner.feed(wire[place : place + 1])[0] == 1
+    with pytest.raises(Malformed):
+        scanner.feed(wire[good : good + 1])
+
+
 def _feed(scanner: ChunkScanner, pieces: list[bytes]) -> None:
     for piece in pieces:
         scanner.feed(piece)

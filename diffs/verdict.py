@@ -9,8 +9,8 @@ What is left is a sample. It speaks for the new stack once the upper bound of th
 below what is allowed (`wait` before that: there is too little of it), and against it once the lower bound is above.
 The average hides a page that few ask for and that is broken for all of them, so each endpoint is held against the same
 limit; among k endpoints one in twenty would be blamed by chance, so the certainty asked of each is 1 - 0.05 / k
-(Bonferroni). What is not in the sample is no evidence either: endpoints with few requests, what was lost, and what
-a shadow that was down was never asked. Of that only the running proxy knows: what an earlier one shed is not known.
+(Bonferroni). What is not in the sample is no evidence either: endpoints with few requests, what was lost or could not
+be recorded, and what a shadow that was down was never asked, which the recording tells (`exchange.Missed`).
 
 Requests are counted as if each were drawn by itself. A thousand requests for one page in one minute are fewer than a
 thousand witnesses: that is what traffic over a day with its peaks is for, and no number here can tell it.

@@ -126,14 +126,19 @@ def decode(content: bytes, name: str) -> Plan:
     return plan
 
 
-def drift(plan: Plan, tree: Tree, done: int = 0, *, strictly: bool | None = None, forward: bool = True) -> list[str]:
+def drift(plan: Plan, tree: Tree, done: int = 0, *, strictly: bool | None = None, only: str = "") -> list[str]:
     """How reality differs from what so many steps should have made of it, a sentence each; none where it agrees.
 
     Servers beyond those of the plan count too: a new replica takes room. Unless `strictly`, which is meant before the
-    first step, what was unknown may be anything. What servers filter matters only where the plan goes `forward`.
+    first step, what was unknown may be anything. With `only`, to go back, that server alone matters, and not what it
+    filters.
     """
     strict = done == 0 if strictly is None else strictly
-    return moved(sight(plan.after(done)), sight(tree), strictly=strict, feeding=plan.feeding if forward else ())
+    expected, found = (
+        tuple(seen for seen in sights if only in ("", seen.address))
+        for sights in (sight(plan.after(done)), sight(tree))
+    )
+    return moved(expected, found, strictly=strict, feeding=() if only else plan.feeding)
 
 
 def require_unmoved(plan: Plan, tree: Tree, done: int = 0, *, begun: bool = False, only: str = "") -> None:
@@ -142,13 +147,10 @@ def require_unmoved(plan: Plan, tree: Tree, done: int = 0, *, begun: bool = Fals
     Where the next step was `begun` and not finished, any of its effects may be there or not. `only` is the server that
     matters: to go back must be possible whatever has become of the others.
     """
-    forward = not only
-    differences = drift(plan, tree, done, strictly=False if begun else None, forward=forward)
+    differences = drift(plan, tree, done, strictly=False if begun else None, only=only)
     if begun:
-        after = drift(plan, tree, done + 1, strictly=False, forward=forward)
+        after = drift(plan, tree, done + 1, strictly=False, only=only)
         differences = [difference for difference in differences if difference in after]
-    if only:
-        differences = [difference for difference in differences if difference.startswith((f"{only} ", f"{only}: "))]
     if differences:
         hint = "look at `understudy migrate status`, and make a new plan"
         if done or begun:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from machine import Tools
 from processes import BenchError
+from results import Calm
 
 HERE = Path(__file__).parent
 CONNECTIONS = 64
@@ -32,13 +33,14 @@ ORDERS = Load("POST 1 KB", path="/order", script="post.lua")
 
 
 class Outcome(NamedTuple):
-    """What came of a load; times in microseconds."""
+    """What came of a load; times in microseconds. `calm` where the host's stalls were watched."""
 
     requests: int
     per_second: float
     p50_us: float
     p99_us: float
     errors: str
+    calm: Calm | None = None
 
 
 def closed(tools: Tools, port: int, load: Load, seconds: float) -> Outcome:
@@ -77,7 +79,8 @@ def open_loop(port: int, per_second: float, seconds: float) -> Outcome:
     command = [sys.executable, str(HERE / "openloop.py"), str(port), str(per_second), str(seconds), str(CONNECTIONS)]
     got = json.loads(output(command, seconds + 60))
     errors = f"{got['errors']} errors" if got["errors"] else ""
-    return Outcome(got["requests"], got["requests"] / seconds, got["p50_us"], got["p99_us"], errors)
+    calm = Calm(**got["calm"]) if got["calm"] else None
+    return Outcome(got["requests"], got["requests"] / seconds, got["p50_us"], got["p99_us"], errors, calm)
 
 
 def output(command: list[str], patience_s: float) -> str:

@@ -131,7 +131,7 @@ def _once(
     end = _aftermath(participant, outcome) if isinstance(participant, Understudy) else None
     used = cpu_us(subject.pid) - before if subject.pid else 0.0
     spent = used / outcome.requests if outcome.requests else 0.0
-    return Sample(name, subject.name, *outcome[:4], cpu_us=spent, errors=outcome.errors), end
+    return Sample(name, subject.name, *outcome[:4], cpu_us=spent, errors=outcome.errors, calm=outcome.calm), end
 
 
 def _aftermath(understudy: Understudy, outcome: Outcome) -> Aftermath:

@@ -5,7 +5,8 @@
 Requests are due at times drawn beforehand (memoryless gaps, as independent users arrive; the same draw each
 run). A request's latency counts from when it was *due*: one that waits because every connection is busy, or
 because the generator itself was late, is not forgiven (no coordinated omission). `late_p99_us` says how late
-the generator's own sends were, `from_send_*` leaves that out.
+the generator's own sends were, `from_send_*` leaves that out. `calm` is of the requests that were due while the host
+let us have all cores (stalls.py), `null` where that can't be watched.
 
 Prints one JSON object. A plain epoll loop, because at 2,000 requests/s it takes a few percent of a core
 and adds microseconds; asyncio's and uvloop's timers count in milliseconds.
@@ -24,6 +25,9 @@ import sys
 import time
 from collections import deque
 from pathlib import Path
+from typing import Any
+
+from stalls import Watchers, calm, permitted
 
 GRACE_S = 15.0
 WARM_UP_S = 0.3
@@ -75,6 +79,7 @@ class Generator:
         self.epoll = select.epoll()
         self.connections: dict[int, Connection] = {}
         self.idle: deque[Connection] = deque()
+        self.dues: list[float] = []  # of each of the latencies
         self.latencies: list[float] = []
         self.from_send: list[float] = []
         self.late: list[float] = []
@@ -125,6 +130,7 @@ class Generator:
             self._fail(connection)
             return
         now = time.perf_counter()
+        self.dues.append(connection.due)
         self.latencies.append(now - connection.due)
         self.from_send.append(now - connection.sent)
         connection.due = 0.0
@@ -150,6 +156,7 @@ class Generator:
 
     def forget(self) -> None:
         """Drop what the warm-up has counted."""
+        self.dues.clear()
         self.latencies.clear()
         self.from_send.clear()
         self.late.clear()
@@ -171,16 +178,17 @@ def quantile_us(values: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1e6 if ordered else float("nan")
 
 
-def measure(port: int, rate: float, seconds: float, connections: int) -> dict[str, float]:
+def measure(port: int, rate: float, seconds: float, connections: int) -> dict[str, Any]:
     """Warm up, send for `seconds`, and sum up."""
     with contextlib.suppress(OSError):
         Path("/proc/self/timerslack_ns").write_text("1")  # 50 us otherwise
     generator = Generator(port, connections)
     gc.disable()
-    for times in (arrivals(rate, WARM_UP_S, 2), arrivals(rate, seconds)):
-        generator.forget()
-        start = time.perf_counter() + 0.01
-        generator.run([start + at for at in times])
+    _send(generator, arrivals(rate, WARM_UP_S, 2))
+    generator.forget()
+    watchers = Watchers() if permitted() else None
+    with watchers or contextlib.nullcontext():
+        _send(generator, arrivals(rate, seconds))
     shares = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
     return {
         "requests": len(generator.latencies),
@@ -188,6 +196,22 @@ def measure(port: int, rate: float, seconds: float, connections: int) -> dict[st
         **{f"{name}_us": quantile_us(generator.latencies, share) for name, share in shares.items()},
         "from_send_p99_us": quantile_us(generator.from_send, 0.99),
         "late_p99_us": quantile_us(generator.late, 0.99),
+        "calm": None if watchers is None else _calm(generator, watchers),
+    }
+
+
+def _send(generator: Generator, times: list[float]) -> None:
+    start = time.perf_counter() + 0.01
+    generator.run([start + at for at in times])
+
+
+def _calm(generator: Generator, watchers: Watchers) -> dict[str, float]:
+    left = calm(zip(generator.dues, generator.latencies, strict=True), watchers.stalls)
+    return {
+        "requests": len(left),
+        "p99_us": quantile_us(left, 0.99) if left else 0.0,
+        "stalled_ms": 1e3 * sum(stall.seconds for stall in watchers.stalls),
+        "stolen_ms": 1e3 * watchers.stolen_s,
     }
 
 

@@ -8,6 +8,18 @@ from collections.abc import Callable, Iterable, Sequence
 from msgspec import Struct
 
 
+class Calm(Struct, frozen=True):
+    """The requests of a load that were due while the host let us have all cores (stalls.py).
+
+    `stalled_ms` is how long the watchers of all cores were kept waiting, `stolen_ms` what the host says it took.
+    """
+
+    requests: int
+    p99_us: float
+    stalled_ms: float
+    stolen_ms: float
+
+
 class Sample(Struct, frozen=True):
     """One subject under one load, once. Times in microseconds; `cpu_us` is per request, 0 where not counted."""
 
@@ -19,6 +31,12 @@ class Sample(Struct, frozen=True):
     p99_us: float
     cpu_us: float = 0.0
     errors: str = ""
+    calm: Calm | None = None
+
+    @property
+    def calm_p99_us(self) -> float:
+        """Of the requests of calm moments; not a number where nobody watched."""
+        return self.calm.p99_us if self.calm else float("nan")
 
 
 class Spread(Struct, frozen=True):

@@ -22,7 +22,7 @@ def sample(subject: str, per_second: float) -> Sample:
 
 
 def test_wrk_report_is_read_in_microseconds():
-    assert parse_wrk(WRK) == (105301, 35086.02, 1250.0, 980.0, "")
+    assert parse_wrk(WRK) == (105301, 35086.02, 1250.0, 980.0, "", None)
 
 
 def test_wrk_errors_are_kept():

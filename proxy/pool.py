@@ -20,6 +20,7 @@ from understudy.proxy.upstream import Upstream
 
 log = logging.getLogger(__name__)
 
+AVOIDED_S = 5.0  # an address that took no connection is tried after the others for so long
 FRESH_S = 1.0  # a connection used within this time is trusted with a request that may not be repeated
 
 
@@ -51,6 +52,7 @@ class Pool:
         tls = _tls(name, stack)
         self._addresses = [_address(url, tls) for url in stack.addresses()]
         self._turn = 0
+        self._refused_at: dict[_Address, float] = {}
         self.now = time.monotonic()  # as of the last sweep: what is idle needs no finer clock
 
     def forget_heads(self, read_reply: Callable[[bytes], ReplyHead]) -> None:
@@ -78,15 +80,15 @@ class Pool:
         """A new connection: each address in turn until one accepts. Raises ConnectError."""
         loop = asyncio.get_running_loop()
         reason = "refused"
-        for _ in self._addresses:
-            host, port, tls = self._addresses[self._turn % len(self._addresses)]
-            self._turn += 1
+        for address in self._in_turn():
+            host, port, tls = address
             try:
                 async with asyncio.timeout(self._connect_s):
                     _, upstream = await loop.create_connection(
                         lambda: Upstream(self), host, port, ssl=tls, server_hostname=host if tls else None
                     )
                 if not upstream.transport.is_closing():  # it may be over before we came to use it
+                    self._refused_at.pop(address, None)
                     return upstream
                 reason = "closed"
             except TimeoutError:
@@ -97,7 +99,18 @@ class Pool:
                 reason = "tls"
             except OSError:
                 reason = "refused"
+            self._refused_at[address] = time.monotonic()
         raise ConnectError(reason)
+
+    def _in_turn(self) -> list[_Address]:
+        """Every address once, the next in turn first; but those last that took no connection a moment ago, since one
+        that swallows them costs a user the whole timeout.
+        """
+        first = self._turn % len(self._addresses)
+        self._turn += 1
+        good_before = time.monotonic() - AVOIDED_S
+        turned = self._addresses[first:] + self._addresses[:first]
+        return sorted(turned, key=lambda address: self._refused_at.get(address, good_before) > good_before)
 
     def give_back(self, upstream: Upstream) -> None:
         """A connection that can be used again."""

@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 START_S = 20.0
 KILLED_S = 5.0  # how long the end of a killed process may take
+LOOK_S = 1.0  # between two looks at whether the workers, who report once a second, still do
+DUMP_S = 0.5  # for a hanging worker to write down where it stands
 RELOADABLE = ("mirror", "masks", "compare", "hooks", "log")
 
 
@@ -69,6 +71,7 @@ class Child:
         self.stopping = asyncio.Event()
         self.stats: dict[str, Any] = {}
         self.lives = 0
+        self.silent = 0  # how often it was looked at since it was last heard
         self._writer: asyncio.StreamWriter | None = None
         self._farewell: object = None
 
@@ -105,6 +108,7 @@ class Child:
             ours.close()
             raise
         self.lives += 1
+        self.silent = 0
         self._writer = writer
         self.send(first())
         if self.stopping.is_set():
@@ -112,6 +116,7 @@ class Child:
         return reader
 
     def _heard(self, message: dict[str, Any]) -> None:
+        self.silent = 0
         self.stats = message.get("stats", self.stats)
         if "ready" in message:
             self.ready.set()
@@ -128,6 +133,18 @@ class Child:
         self._farewell = farewell
         self.stopping.set()
         self.send(farewell)
+
+    def look(self) -> int:
+        """How often in a row it was silent, this look included; one that is not ready can't be heard."""
+        self.silent = self.silent + 1 if self.ready.is_set() else 0
+        return self.silent
+
+    async def end_hanging(self) -> None:
+        """Have it write down where it stands (faulthandler, in `process`), and end it."""
+        if self.process is not None and self.process.returncode is None:
+            self.process.send_signal(signal.SIGUSR1)
+            await asyncio.sleep(DUMP_S)
+            self.kill()
 
     def kill(self) -> None:
         """End it at once."""
@@ -194,6 +211,7 @@ class Supervisor:
         os.chmod(self._handover_path, 0o600)
         for companion in self.companions:
             self._keep(companion)
+        self._tasks.start(self._look_after_workers(), "looking after workers")
         log.info("serving", extra={"listen": self._listening(), "control": self.settings.proxy.control or "none"})
 
     def stop(self) -> None:
@@ -378,6 +396,19 @@ class Supervisor:
     async def _each_ready(self) -> None:
         for worker in self.workers:
             await worker.ready.wait()
+
+    async def _look_after_workers(self) -> None:
+        """End those that hang: their users wait for nobody. What counts is our own looks, and not the clock: where the
+        whole machine stood still, no worker is to blame.
+        """
+        while True:
+            await asyncio.sleep(LOOK_S)
+            for worker in self.workers:
+                if worker.look() * LOOK_S * 1e3 > self.settings.proxy.hung_ms and not worker.stopping.is_set():
+                    log.error(
+                        "a worker hangs and is ended; it says below where it stands", extra={"child": worker.name}
+                    )
+                    await worker.end_hanging()
 
     # --- orders
 

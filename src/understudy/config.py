@@ -51,6 +51,10 @@ class Proxy(Section, frozen=True):
     drain_ms: Annotated[
         Milliseconds, Meta(description="how long requests in flight may go on after SIGTERM or a takeover")
     ] = 30_000
+    hung_ms: Annotated[
+        int,
+        Meta(ge=3_000, le=3_600_000, description="a worker that stands still for so long, in a hook say, is replaced"),
+    ] = 15_000
 
 
 class Stack(Section, frozen=True):

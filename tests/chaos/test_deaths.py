@@ -117,3 +117,30 @@ def test_workers_that_can_not_start_again_do_not_spin_and_come_back_when_they_ca
     assert "proxy.tls_cert: " in understudy.log
     shutil.move(aside, certificate)
     wait_until(lambda: understudy.status()["workers"][0]["ready"], 30, "the worker is back")
+
+
+STUCK = """
+def select(request):
+    while "/stuck" in request.target:
+        pass
+    return True
+"""
+
+
+@pytest.mark.slow
+def test_a_worker_that_hangs_in_a_hook_is_replaced_and_says_where_it_stood(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "hooks.py").write_text(STUCK)
+    understudy = run(hooks="hooks.py", proxy={"hung_ms": 3_000})
+    worker = understudy.worker()
+    with Load(understudy.port, clients=2) as load:
+        load.wait(2_000)  # a worker that has much to do hangs not
+    assert load.errors == []
+    assert understudy.worker() == worker
+    stuck = Later(understudy.port, "/stuck")
+    understudy.replaced(worker)
+    assert isinstance(stuck.reply(), Exception)
+    with Client(understudy.port) as client:
+        assert client.get().status == 200
+    assert "a worker hangs and is ended" in understudy.log
+    assert 'hooks.py", line 3 in select' in understudy.log
+    assert add_up(understudy.settled(1))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
+import time
 from collections.abc import Callable
 
 import pytest
@@ -440,6 +442,22 @@ async def test_an_address_of_the_primary_that_is_down_is_passed_over(stage: Stag
             assert (await client.ask(GET())).status == 200
     assert len(first.heard) == 6
     await stage.settled(skipped=6)
+
+
+async def test_an_address_of_the_primary_that_swallows_connections_is_waited_for_once(stage: Stage) -> None:
+    first = stage.stack("old")
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as swallows, socket.socket() as filler:
+        address = swallows.getsockname()
+        filler.connect(address)  # its queue is full, and the kernel takes no notice of whoever comes next
+        stage.setting(timeouts={"connect": 1_000})
+        url = f"http://127.0.0.1:{address[1]}"
+        stage.stack_settings["old"] = {"role": "primary", "urls": [url, first.url], "max_idle": 0}
+        began = time.monotonic()
+        async with stage.client() as client:
+            for _ in range(10):
+                assert (await client.ask(GET())).status == 200
+        assert 1.0 <= time.monotonic() - began < 2.0
+    assert len(first.heard) == 10
 
 
 # --- back-pressure

@@ -32,10 +32,11 @@ def as_json(found: Sequence[ShadowVerdict]) -> dict[str, Any]:
     return {"verdict": ruling, "exit_code": EXIT[ruling], "shadows": [msgspec.to_builtins(one) for one in found]}
 
 
-def line(found: Sequence[ShadowVerdict]) -> Text:
-    """The verdict in a line, for the end of a report."""
+def ending(found: Sequence[ShadowVerdict], option: str = "") -> Text:
+    """The verdict for the end of a report, with the command that tells why; `option` as in `announce`."""
     ruling = overall(found)
-    return Text.assemble("Verdict: ", (words(ruling), STYLES[ruling]), "; `understudy diffs verdict` tells why")
+    why = f"\n  understudy diffs verdict{option}  # why"
+    return Text.assemble("Verdict: ", (words(ruling), STYLES[ruling]), why)
 
 
 def announce(found: Sequence[ShadowVerdict], wanted: Verdict, console: Console, option: str = "") -> None:

@@ -77,7 +77,7 @@ def report(findings: Findings, console: Console, option: str, verdicts: Sequence
     for line in hints(totals, endpoints, places, option):
         console.print(line, soft_wrap="understudy" in line.plain)  # a command must stay in one line, to be copied
     console.print()
-    console.print(announce.line(verdicts))
+    console.print(announce.ending(verdicts, option), soft_wrap=True)
 
 
 def summary(totals: dict[str, int]) -> Text:

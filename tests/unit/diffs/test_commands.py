@@ -270,7 +270,8 @@ def test_what_is_enough_is_set_and_the_exit_code_says_go_wait_or_no_go(
     config.write_text(f"{config.read_text()}[verdict]\n{rules}")
     result = run("verdict", "-c", config)
     assert (result.exit_code, result.output.splitlines()[0]) == (code, f"{word} for new")
-    assert run("report", "-c", config).output.endswith(f"Verdict: {word}; `understudy diffs verdict` tells why\n")
+    told = f"Verdict: {word}\n  understudy diffs verdict -c {config}  # why\n"
+    assert run("report", "-c", config).output.endswith(told)
 
 
 def test_a_shadow_of_the_settings_that_was_never_asked_makes_it_wait(config: Path) -> None:

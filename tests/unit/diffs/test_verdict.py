@@ -191,7 +191,8 @@ def test_the_gravest_of_several_shadows_counts_and_nothing_is_no_evidence() -> N
     assert gravest([]) is WAIT
     both = [ShadowVerdict("a", GO), ShadowVerdict("b", NO_GO)]
     assert announce.as_json(both)["exit_code"] == 4
-    assert announce.line(both).plain == "Verdict: NO GO; `understudy diffs verdict` tells why"
+    told = announce.ending(both, " -c site.toml").plain
+    assert told == "Verdict: NO GO\n  understudy diffs verdict -c site.toml  # why"
 
 
 def test_what_is_told_grows_with_what_there_is_to_tell() -> None:

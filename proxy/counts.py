@@ -28,6 +28,12 @@ BUCKETS: Final = (
 )
 
 
+LOST: Final = (
+    "lost_equal",
+    "lost_different",
+)  # the judge's, of its own life: gone before it came
+
+
 class StackStats(Struct):
     """How one stack did, as one worker saw it. `requests` went out; `failed` is keyed by reason."""
 

@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,7 @@ class Supervisor:
         self.workers = [Child(f"worker {index}", worker) for index in range(number)]
         self.companions = [Child(name, argv) for name, argv in (companions or {}).items()]
         self._dead: list[WorkerStats] = []
+        self._lost: Counter[str] = Counter()  # as dead companions had reported it
         self._sockets: list[socket.socket] = []
         self._stopping = asyncio.Event()
         self.draining = False
@@ -372,9 +374,15 @@ class Supervisor:
         except OSError as error:  # no memory, too many processes: it may be better later
             return str(error)
         finally:
-            if index is not None and child.stats:
-                self._dead.append(msgspec.convert(child.stats, WorkerStats))
-                child.stats = {}
+            self._bury(child, index)
+
+    def _bury(self, child: Child, index: int | None) -> None:
+        """Keep what a child had counted in this life: in its next one it begins anew."""
+        if index is None:
+            self._lost.update({name: child.stats.pop(name) for name in counts.LOST if name in child.stats})
+        elif child.stats:
+            self._dead.append(msgspec.convert(child.stats, WorkerStats))
+            child.stats = {}
 
     def _first(self, listen: tuple[int, ...] | None) -> dict[str, Any]:
         """What a child is told first, once there is somebody to tell: settings that were reloaded meanwhile, too."""
@@ -455,7 +463,7 @@ class Supervisor:
         merged: dict[str, Any] = {}
         for companion in self.companions:
             merged |= companion.stats
-        return merged
+        return {**merged, **{name: merged.get(name, 0) + lost for name, lost in self._lost.items()}}
 
     def status(self) -> dict[str, Any]:
         """What `understudy status --json` prints."""

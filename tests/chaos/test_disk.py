@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from running import Load, Run, Running
+from running import Client, Load, Run, Running
 from support import wait_until
 
 SMALL = {"segment_bytes": 16_384, "max_bytes": 1 << 20}
@@ -131,3 +131,9 @@ def test_what_goes_before_it_is_judged_is_counted_as_lost_and_unrecorded(run: Ru
     assert judged["judged"] + judged["lost"] == status["recorded"] == load.served
     assert requests["unrecorded"] == judged["lost"]
     assert requests["different"] == judged["judged"]
+    os.kill(judge, signal.SIGKILL)  # its next life counts what is lost anew, and the sum goes on
+    with Client(understudy.port) as client:
+        client.get("/different")
+    status = understudy.settled(load.served + 1)
+    assert status["judge"]["judged"] == judged["judged"] + 1
+    assert status["requests"]["unrecorded"] == judged["lost"]

@@ -4,7 +4,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stalls import AFTER_S, BEFORE_S, PERIOD_S, STALL_S, Stall, Watchers, calm, permitted
+from stalls import AFTER_S, BEFORE_S, Stall, Watchers, calm, permitted
 
 ONE = Stall(1.0, 1.004)
 
@@ -60,6 +60,4 @@ def test_a_core_that_is_held_by_something_stronger_is_seen():
         os.sched_setscheduler(0, before[0], before[1])
         end = time.perf_counter()
         time.sleep(0.05)
-    held = [s for s in watchers.stalls if s.seconds > 0.09]
-    assert held
-    assert all(begin - PERIOD_S - STALL_S < s.begin < s.end < end + 0.02 for s in held)
+    assert any(min(s.end, end) - max(s.begin, begin) > 0.09 for s in watchers.stalls)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SHED = "shed"
 UNSENDABLE = "hook"
 MAX_CONNECTING = 16  # connecting costs the loop 0.1 ms: 256 at once held the users up for 25 ms
-ENDED_AT_ONCE = 16  # shadows that time out together end in groups of this size, for the same reason
+ENDED_AT_ONCE = 4  # shadows that time out together end in groups of this size, for the same reason
 
 
 class Asked(Beside):
@@ -61,7 +61,10 @@ class Asked(Beside):
 
     def _connect(self, message: bytes) -> None:
         self.shadow.connecting += 1
-        self.shadow.worker.tasks.start(self._connected(message), "connect to a shadow")
+        self._worker.spare.do(self._begin_connecting, message)
+
+    def _begin_connecting(self, message: bytes) -> None:
+        self._worker.tasks.start(self._connected(message), "connect to a shadow")
 
     async def _connected(self, message: bytes) -> None:
         shadow = self.shadow

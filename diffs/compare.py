@@ -11,7 +11,8 @@ from typing import Final
 from understudy.config import Compare
 from understudy.diffs.difference import Difference, excerpt, legible
 from understudy.diffs.ignore import IgnoredPaths
-from understudy.diffs.lift import Body, Lifted, lift, lift_both
+from understudy.diffs.lift import Body, Lifted, is_plain_json, lift, lift_both, unpacked
+from understudy.diffs.raw import walk_text
 from understudy.diffs.walk import walk
 from understudy.exchange import Answer, Failure, Headers, Reply
 
@@ -95,7 +96,11 @@ def by_name(headers: Headers, name_of: Callable[[str], str]) -> dict[str, str]:
 def _bodies(old: Reply, new: Reply, rules: Rules) -> list[Difference]:
     if old.digest or new.digest:
         return _digests(old, new)
-    bodies = _body(old), _body(new)
+    bodies = unpacked(_body(old)), unpacked(_body(new))
+    if not rules.ignored and is_plain_json(bodies[0]) and is_plain_json(bodies[1]):
+        found = walk_text(_ROOTS["json"], bodies[0].data, bodies[1].data)
+        if found:  # else it is no JSON, or the values are the same and the texts are not: see below
+            return found
     before, after = lift_both(*bodies)
     if before.form != after.form:
         return _forms(before, after)

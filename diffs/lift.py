@@ -101,7 +101,7 @@ class Body(NamedTuple):
 
 def lift_both(old: Body, new: Body) -> tuple[Lifted, Lifted]:
     """The values of two bodies that are to be compared with each other: the fast way where both are plain JSON."""
-    if _is_plain_json(old) and _is_plain_json(new):
+    if is_plain_json(old) and is_plain_json(new) and not (_has_words(old.data) or _has_words(new.data)):
         try:
             return Lifted("json", _fast(old.data)), Lifted("json", _fast(new.data))
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -109,15 +109,31 @@ def lift_both(old: Body, new: Body) -> tuple[Lifted, Lifted]:
     return lift(*old), lift(*new)
 
 
-def _is_plain_json(body: Body) -> bool:
-    """Whether msgspec may read it: UTF-8 and without the two words that Python takes for numbers."""
-    data = body.data
-    return (
-        _declared(body.content_type) in _PLAIN_JSON
-        and not body.content_encoding
-        and b"true" not in data
-        and b"false" not in data
-    )
+def is_plain_json(body: Body) -> bool:
+    """Whether it says that it is JSON in UTF-8, and is not packed."""
+    return not body.content_encoding and _declared(body.content_type) in _PLAIN_JSON
+
+
+def json_values(old: bytes, new: bytes) -> tuple[Value, Value]:
+    """The values of two JSON texts in UTF-8, both lifted in one way. Raises ValueError, or what msgspec does."""
+    if _has_words(old) or _has_words(new):
+        return _plain.decode(old.decode()), _plain.decode(new.decode())
+    return _fast(old), _fast(new)
+
+
+def _has_words(data: bytes) -> bool:
+    """Whether the two words may be in it that Python takes for numbers: msgspec must not read it then."""
+    return b"true" in data or b"false" in data
+
+
+def unpacked(body: Body) -> Body:
+    """The body without its content coding; as it is where that can't be taken off."""
+    if not body.content_encoding:
+        return body
+    try:
+        return Body(decode(body.data, body.content_encoding, MAX_DECODED_BYTES), body.content_type, "")
+    except CodingError:
+        return body
 
 
 @lru_cache(maxsize=4096)

@@ -51,6 +51,14 @@ def walk(root: str, old: Any, new: Any) -> list[Difference]:
     return found
 
 
+def shallow(path: str, a: Any, b: Any, found: list[Difference]) -> None:
+    """What `walk` finds in two values of two types, or that hold no others."""
+    if type(a) is not type(b):
+        found.append(Difference(path, _other_type(a, b), a, b))
+    elif a != b:
+        found.append(Difference(path, _scalar_kind(a, b), a, b))
+
+
 def _other_type(a: Any, b: Any) -> Kind:
     """The kind for values of two types; 1 and 1.0 are two of ours (int and bytes), and one of JSON's."""
     if {type(a), type(b)} != _NUMBERS:

@@ -51,13 +51,14 @@ def test_a_core_that_is_held_by_something_stronger_is_seen():
     before = os.sched_getscheduler(0), os.sched_getparam(0), os.sched_getaffinity(0)
     with Watchers() as watchers:
         time.sleep(0.05)
-        begin = time.perf_counter()
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(90))
         os.sched_setaffinity(0, {min(before[2])})
-        while time.perf_counter() < begin + 0.1:
+        begin = time.perf_counter()
+        while time.perf_counter() < begin + 0.3:
             pass
         os.sched_setaffinity(0, before[2])
         os.sched_setscheduler(0, before[0], before[1])
         end = time.perf_counter()
         time.sleep(0.05)
-    assert any(min(s.end, end) - max(s.begin, begin) > 0.09 for s in watchers.stalls)
+    # the host may stop another core meanwhile, and let ours wait on either side: not for most of the time
+    assert any(min(s.end, end) - max(s.begin, begin) > 0.15 for s in watchers.stalls), watchers.stalls

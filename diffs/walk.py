@@ -37,22 +37,20 @@ def walk(root: str, old: Any, new: Any) -> list[Difference]:
         if len(found) >= MAX_DIFFERENCES:
             found.append(Difference(root, "more", len(found), None))
             break
-        kind = type(a)
-        if kind is not type(b):
-            found.append(Difference(path, _other_type(a, b), a, b))
-        elif kind is dict:
+        kind = type(a) if type(a) is type(b) else None
+        if kind is dict:
             _members(path, a, b, found, stack)
         elif kind is list:
             _items(path, a, b, found, stack)
         elif kind is tuple:
             _element(path, a, b, found, stack)
-        elif a != b:
-            found.append(Difference(path, _scalar_kind(a, b), a, b))
+        else:
+            shallow(path, a, b, found)
     return found
 
 
 def shallow(path: str, a: Any, b: Any, found: list[Difference]) -> None:
-    """What `walk` finds in two values of two types, or that hold no others."""
+    """The difference of two values of two types, or that hold no others, if there is one."""
     if type(a) is not type(b):
         found.append(Difference(path, _other_type(a, b), a, b))
     elif a != b:

@@ -28,10 +28,7 @@ BUCKETS: Final = (
 )
 
 
-LOST: Final = (
-    "lost_equal",
-    "lost_different",
-)  # the judge's, of its own life: gone before it came
+LOST: Final = ("lost_equal", "lost_different")  # the judge's, of its own life: gone before it came
 
 
 class StackStats(Struct):

@@ -109,7 +109,6 @@ class Child:
             ours.close()
             raise
         self.lives += 1
-        self.silent = 0
         self._writer = writer
         self.send(first())
         if self.stopping.is_set():
@@ -142,10 +141,12 @@ class Child:
 
     async def end_hanging(self) -> None:
         """Have it write down where it stands (faulthandler, in `process`), and end it."""
-        if self.process is not None and self.process.returncode is None:
-            self.process.send_signal(signal.SIGUSR1)
+        process = self.process
+        if process is not None and process.returncode is None:
+            process.send_signal(signal.SIGUSR1)
             await asyncio.sleep(DUMP_S)
-            self.kill()
+            if process is self.process:  # else it ended by itself, and its next life is not to blame
+                self.kill()
 
     def kill(self) -> None:
         """End it at once."""

@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
+from msgspec import Struct
+
 from understudy.diffs.difference import Difference, general
 
 Outcome = Literal["equal_after_lifting", "noise", "settled", "failed", "different"]
@@ -35,7 +37,7 @@ class Again(NamedTuple):
     reordered: frozenset[str] = frozenset()
 
 
-class Judged(NamedTuple):
+class Judged(Struct, frozen=True, gc=False):
     """A difference and its class."""
 
     difference: Difference
@@ -47,8 +49,8 @@ def verdicts(found: list[Difference], again: Again | None) -> tuple[list[Judged]
     if not found:
         return [], "equal_after_lifting"
     judged = [Judged(d, classify(d)) for d in found] if again is None else [Judged(d, settle(d, again)) for d in found]
-    if again is not None and {name for _, name in judged} <= _FORGIVEN:
-        if all(name == "noise" for _, name in judged):
+    if again is not None and {one.name for one in judged} <= _FORGIVEN:
+        if all(one.name == "noise" for one in judged):
             return judged, "noise"
         if not again.still:
             return judged, "settled"

@@ -11,7 +11,7 @@ from typing import Final
 from understudy.config import Compare
 from understudy.diffs.difference import Difference, excerpt, legible
 from understudy.diffs.ignore import IgnoredPaths
-from understudy.diffs.lift import Body, Lifted, is_plain_json, lift, lift_both, unpacked
+from understudy.diffs.lift import Body, Lifted, is_plain_json, lift_body, lift_both, unpacked
 from understudy.diffs.raw import walk_text
 from understudy.diffs.walk import walk
 from understudy.exchange import Answer, Failure, Headers, Reply
@@ -108,7 +108,7 @@ def _bodies(old: Reply, new: Reply, rules: Rules) -> list[Difference]:
         found = _values(before, after, rules)
         if not found and before.form == "json" and old.body != new.body:
             # The text differs and the values don't: white space, the order of members, or a key that is repeated.
-            found = _values(lift(*bodies[0], strict=True), lift(*bodies[1], strict=True), rules)
+            found = _values(lift_body(bodies[0], strict=True), lift_body(bodies[1], strict=True), rules)
     except RecursionError:
         return [Difference("text", "text", legible(old.body), legible(new.body))]
     return found

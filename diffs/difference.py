@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
+
+from msgspec import Struct
 
 from understudy.diffs.endpoint import fold_segment
 
@@ -28,7 +30,7 @@ Kind = Literal[
 EXCERPT_CHARS: Final = 160
 
 
-class Difference(NamedTuple):
+class Difference(Struct, frozen=True, gc=False):
     """One place in which two answers differ.
 
     `path` is concrete: `$.users[3].score`, `html/body/ul/li[2]/text()`, `header.location`, `status`. `old` and `new`

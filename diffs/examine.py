@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -31,6 +32,7 @@ _ID_LETTERS: Final = "23456789abcdefghjkmnpqrstuvwxyz"  # none that is mistaken 
 _encode = msgspec.msgpack.Encoder().encode
 
 Event = dict[str, Any]
+_Pair = tuple[str, list[Judged], Outcome, bool]  # the shadow, the differences, and whether asking again told anything
 
 
 def sample_id(exchange: Exchange) -> str:
@@ -45,6 +47,11 @@ def sample_id(exchange: Exchange) -> str:
         number, place = divmod(number, len(_ID_LETTERS))
         letters += _ID_LETTERS[place]
     return letters
+
+
+def _skip(exchange: Exchange) -> None:
+    """Say so, from where it was raised: one answer that breaks a parser must not end the judging of all others."""
+    log.exception("an exchange can't be judged and is skipped", extra={"request_id": excerpt(exchange.id)})
 
 
 class Examiner:
@@ -74,27 +81,29 @@ class Examiner:
         self.samples: list[Sample] = []
         self.events: list[Event] = []
 
-    def record(self, record: Record) -> int:
-        """Count one record; answers how many exchanges it held. Never raises for what an exchange contains."""
-        if isinstance(record, Equals):
-            self._summaries(record.summaries)
-            if record.summaries:
-                self.tally.last_at = max(self.tally.last_at, record.summaries[-1].at)
-            return len(record.summaries)
-        if isinstance(record, Missed):
-            self.tally.totals["unrecorded"] += record.unrecorded
-            self.tally.totals.update({f"{SHED}{shadow}": count for shadow, count in record.shed.items()})
-            return 0
-        try:
-            outcome: str = self._exchange(record)
-        except Exception:
-            # One answer that breaks a parser must not end the judging of all others.
-            log.exception("an exchange can't be judged and is skipped", extra={"request_id": excerpt(record.id)})
-            outcome = "unjudged"
-        self.tally.totals["judged"] += 1
-        self.tally.totals[outcome] += 1
-        self.tally.last_at = max(self.tally.last_at, record.at)
-        return 1
+    def records(self, records: Iterable[Record]) -> int:
+        """Count records; answers how many exchanges they held. Never raises for what an exchange contains.
+
+        All exchanges are judged before any is counted: what raises has then counted nothing, and the code for the one
+        is not driven out of a core's cache by that for the other (5 us of the 60 that a pair of 1 KB takes).
+        """
+        exchanges: list[Exchange] = []
+        equal = 0
+        for record in records:
+            if type(record) is Exchange:
+                exchanges.append(record)
+            elif isinstance(record, Equals):
+                equal += len(record.summaries)
+                self._summaries(record.summaries)
+            elif isinstance(record, Missed):
+                self._missed(record)
+        for exchange, pairs in zip(exchanges, [self._judged(exchange) for exchange in exchanges], strict=True):
+            self._count(exchange, pairs)
+        return len(exchanges) + equal
+
+    def _missed(self, missed: Missed) -> None:
+        self.tally.totals["unrecorded"] += missed.unrecorded
+        self.tally.totals.update({f"{SHED}{shadow}": count for shadow, count in missed.shed.items()})
 
     def _summaries(self, summaries: list[Summary]) -> None:
         name_of, pair_of = self._endpoints.of, self.tally.pair
@@ -107,16 +116,42 @@ class Examiner:
                 pair.latency.add(old_ms, new_ms)
         self.tally.totals["judged"] += len(summaries)
         self.tally.totals["equal"] += len(summaries)
+        if summaries:
+            self.tally.last_at = max(self.tally.last_at, summaries[-1].at)
 
-    def _exchange(self, exchange: Exchange) -> Outcome:
-        """Judge every pair first, count afterwards: what raises has then counted nothing."""
-        answers, primary = exchange.answers, exchange.primary
-        old = answers[primary]
-        judged = [(shadow, *self._pair(exchange, shadow)) for shadow in answers if shadow != primary]
+    def _judged(self, exchange: Exchange) -> list[_Pair] | None:
+        """What became of an exchange's pairs; None where that can't be told."""
+        try:
+            return [self._pair(exchange, shadow) for shadow in exchange.answers if shadow != exchange.primary]
+        except Exception:
+            _skip(exchange)
+            return None
+
+    def _pair(self, exchange: Exchange, shadow: str) -> _Pair:
+        old, new = exchange.answers[exchange.primary], exchange.answers[shadow]
+        found = compare(old, new, self._rules)
+        second = self._again(exchange, shadow, found) if exchange.again else None
+        return shadow, *verdicts(found, second), second is not None
+
+    def _count(self, exchange: Exchange, pairs: list[_Pair] | None) -> None:
+        outcome: str = "unjudged"
+        try:
+            if pairs is not None:
+                outcome = self._outcome(exchange, pairs)
+        except Exception:
+            _skip(exchange)
+        self.tally.totals["judged"] += 1
+        self.tally.totals[outcome] += 1
+        self.tally.last_at = max(self.tally.last_at, exchange.at)
+
+    def _outcome(self, exchange: Exchange, pairs: list[_Pair]) -> Outcome:
+        """Count an exchange's pairs; answers the gravest outcome."""
+        answers = exchange.answers
+        old = answers[exchange.primary]
         endpoint = self._endpoints.of(exchange.request.method, exchange.request.target)
         gravest = 0
         places: list[tuple[Place, Judged]] = []
-        for shadow, found, outcome, asked in judged:
+        for shadow, found, outcome, asked in pairs:
             gravest = max(gravest, GRAVITY[outcome])
             pair = self.tally.pair(endpoint, shadow)
             pair.outcome(outcome)
@@ -130,13 +165,6 @@ class Examiner:
             if self._ships:
                 self._event(exchange, places, sample)
         return OUTCOMES[gravest]
-
-    def _pair(self, exchange: Exchange, shadow: str) -> tuple[list[Judged], Outcome, bool]:
-        """A pair's differences and their outcome, and whether asking again told anything."""
-        old, new = exchange.answers[exchange.primary], exchange.answers[shadow]
-        found = compare(old, new, self._rules)
-        second = self._again(exchange, shadow, found) if exchange.again else None
-        return *verdicts(found, second), second is not None
 
     def _again(self, exchange: Exchange, shadow: str, found: list[Difference]) -> Again | None:
         first = exchange.answers[exchange.primary]

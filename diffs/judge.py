@@ -134,8 +134,7 @@ class Judge:
     def _account(self, chunks: list[Chunk]) -> int:
         exchanges = 0
         for chunk in chunks:
-            for record in chunk.records:
-                exchanges += self._examiner.record(record)
+            exchanges += self._examiner.records(chunk.records)
             self._positions[chunk.position.run] = chunk.position
             totals = self._examiner.tally.totals
             for name in ("torn", *_LOST):

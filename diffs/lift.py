@@ -28,6 +28,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
+from msgspec import Raw, Struct
 
 from understudy.coding import decode
 from understudy.diffs.markup import html_tree, xml_tree
@@ -91,12 +92,17 @@ def _of_text(text: str, form: str, strict: bool) -> Lifted:
         return Lifted("text", text)
 
 
-class Body(NamedTuple):
+class Body(Struct, frozen=True, gc=False):
     """A body as it was recorded, with the headers that say what it is."""
 
     data: bytes
     content_type: str
     content_encoding: str
+
+
+def lift_body(body: Body, strict: bool = False) -> Lifted:
+    """What `lift` makes of it."""
+    return lift(body.data, body.content_type, body.content_encoding, strict)
 
 
 def lift_both(old: Body, new: Body) -> tuple[Lifted, Lifted]:
@@ -106,12 +112,12 @@ def lift_both(old: Body, new: Body) -> tuple[Lifted, Lifted]:
             return Lifted("json", _fast(old.data)), Lifted("json", _fast(new.data))
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             pass  # whatever it is, the other way finds out
-    return lift(*old), lift(*new)
+    return lift_body(old), lift_body(new)
 
 
 def is_plain_json(body: Body) -> bool:
     """Whether it says that it is JSON in UTF-8, and is not packed."""
-    return not body.content_encoding and _declared(body.content_type) in _PLAIN_JSON
+    return not body.content_encoding and _is_plain_json(body.content_type)
 
 
 def json_values(old: bytes, new: bytes) -> tuple[Value, Value]:
@@ -119,6 +125,11 @@ def json_values(old: bytes, new: bytes) -> tuple[Value, Value]:
     if _has_words(old) or _has_words(new):
         return _plain.decode(old.decode()), _plain.decode(new.decode())
     return _fast(old), _fast(new)
+
+
+def scalar(text: bytes | Raw) -> Value:
+    """The value of a string's, a number's or null's own JSON text, as `json_values` has it in a pair of such."""
+    return _fast(text)
 
 
 def _has_words(data: bytes) -> bool:
@@ -134,6 +145,11 @@ def unpacked(body: Body) -> Body:
         return Body(decode(body.data, body.content_encoding, MAX_DECODED_BYTES), body.content_type, "")
     except CodingError:
         return body
+
+
+@lru_cache(maxsize=4096)
+def _is_plain_json(content_type: str) -> bool:
+    return _declared(content_type) in (("json", ""), ("json", "utf-8"))
 
 
 @lru_cache(maxsize=4096)
@@ -198,7 +214,6 @@ def _visible_pairs(pairs: list[tuple[str, object]]) -> object:
 
 _plain = json.JSONDecoder(parse_float=str.encode, parse_int=str.encode, parse_constant=_not_json)
 _fast = msgspec.json.Decoder(float_hook=str.encode).decode
-_PLAIN_JSON: Final = {("json", ""), ("json", "utf-8")}
 _scan: Callable[[str, int], tuple[Value, int]] = _plain.scan_once  # type: ignore[attr-defined]
 _strict = json.JSONDecoder(
     parse_float=str.encode, parse_int=str.encode, parse_constant=_not_json, object_pairs_hook=_visible_pairs

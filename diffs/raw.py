@@ -2,7 +2,7 @@
 
 Most of two answers that differ is the same text, and a text is skipped in a sixth of the time that its values take to
 be built (1.1 us against 6.1 a kilobyte). So an object or a list is opened one level at a time, members as their own
-text, and only what differs is gone into: 100 KB with one other number take 1.4 ms instead of 3.4. Where that gets
+text, and only what differs is gone into: 100 KB with one other number take 0.6 ms instead of 1.9. Where that gets
 complicated (members that came or went, more than one item that changed) the values beneath that place are built after
 all, and `walk` has them: it finds what this module would.
 """
@@ -17,7 +17,7 @@ from msgspec import Raw
 from understudy.diffs.align import changed_members
 from understudy.diffs.difference import Difference, member
 from understudy.diffs.gaps import may_be_one
-from understudy.diffs.lift import json_values
+from understudy.diffs.lift import json_values, scalar
 from understudy.diffs.walk import MAX_DIFFERENCES, shallow, walk
 
 Text = bytes | Raw
@@ -28,6 +28,7 @@ _items = msgspec.json.Decoder(list[Raw]).decode
 _OPENING: Final = (b"{", b"[")
 _OBJECT: Final = ord("{")
 _LIST: Final = ord("[")
+_SCALAR: Final = frozenset(b'"-0123456789n')  # what a string, a number and null begin with: not the two words
 
 
 def walk_text(root: str, old: bytes, new: bytes) -> list[Difference] | None:
@@ -39,7 +40,9 @@ def walk_text(root: str, old: bytes, new: bytes) -> list[Difference] | None:
     if old[:1] not in _OPENING or new[:1] not in _OPENING:
         return None
     try:
-        str(old, "utf-8"), str(new, "utf-8")  # what is skipped is not decoded
+        for text in (old, new):
+            if not text.isascii():
+                str(text, "utf-8")  # what is skipped is not decoded
         found = _walked(root, old, new)
     except (ValueError, msgspec.MsgspecError, RecursionError):
         return None
@@ -52,12 +55,13 @@ def _walked(root: str, old: Text, new: Text) -> list[Difference]:
     while stack and len(found) < MAX_DIFFERENCES:
         path, a, b = stack.pop()
         first, other = memoryview(a)[0], memoryview(b)[0]
+        below = None
         if first == other == _OBJECT:
             below = _changed_members(path, _members(a), _members(b))
         elif first == other == _LIST:
             below = _changed_item(path, _items(a), _items(b))
-        else:
-            shallow(path, *json_values(bytes(a), bytes(b)), found)
+        elif first in _SCALAR and other in _SCALAR:
+            shallow(path, scalar(a), scalar(b), found)
             continue
         if below is None:
             found += walk(path, *json_values(bytes(a), bytes(b)))

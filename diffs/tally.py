@@ -89,8 +89,8 @@ class PairTally:
         firsts: list[tuple[Place, Judged]] = []
         seen: set[int] = set()
         for verdict in judged:
-            found, name = verdict
-            key = (general(found.path), found.kind, name)
+            found = verdict.difference
+            key = (general(found.path), found.kind, verdict.name)
             place = self.places.get(key)
             if place is None:
                 place = self._begin(key, found, at, limits)

@@ -93,12 +93,13 @@ def _watch(core: int, pipe: Connection) -> None:
     Path("/proc/self/timerslack_ns").write_text("1")
     gc.disable()
     clock, seen = time.perf_counter, []
+    woke = clock()
     while not pipe.poll():
         for _ in range(100):
-            due = clock() + PERIOD_S
+            due = woke + PERIOD_S  # since the last look: the core may be taken between two of them, not only in a sleep
             time.sleep(PERIOD_S)
-            if (now := clock()) > due + STALL_S:
-                seen.append(Stall(due, now))
+            if (woke := clock()) > due + STALL_S:
+                seen.append(Stall(due, woke))
     pipe.send(seen)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from understudy.diffs.classify import Again, again, classify, settle, verdicts
 from understudy.diffs.difference import Difference, Kind, excerpt, general
@@ -64,7 +65,7 @@ def test_the_old_stack_is_asked_twice_before_anyone_is_blamed(
 
 
 def test_asking_again_is_remembered_by_place_not_by_position() -> None:
-    second = again([], [PRICE._replace(path="$.rows[7].price")])
+    second = again([], [replace(PRICE, path="$.rows[7].price")])
     assert settle(PRICE, second) == "value"
 
 

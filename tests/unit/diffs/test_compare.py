@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 
 from understudy.config import Compare
 from understudy.diffs.compare import Rules, compare
-from understudy.diffs.lift import Body, lift, lift_both
+from understudy.diffs.lift import Body, lift_body, lift_both
 from understudy.diffs.walk import walk
 from understudy.exchange import Answer, Failure, Headers, Reply
 
@@ -142,7 +143,7 @@ def test_a_page_differs_where_it_differs(old: bytes, new: bytes, expected: list[
     ],
 )
 def test_answers_differ_in_more_than_bodies(old: Answer, new: Answer, expected: list[tuple[str, ...]]) -> None:
-    assert [tuple(d) for d in compare(old, new, Rules())] == expected
+    assert [astuple(d) for d in compare(old, new, Rules())] == expected
 
 
 def test_all_headers_are_compared_but_the_ignored_where_a_star_says_so() -> None:
@@ -270,7 +271,7 @@ plain = st.recursive(
 def test_both_ways_of_lifting_json_find_the_same(old: Any, new: Any) -> None:
     bodies = [Body(json.dumps(value).encode(), "application/json", "") for value in (old, new)]
     fast = walk("$", *(lifted.value for lifted in lift_both(*bodies)))
-    exact = walk("$", *(lift(*body).value for body in bodies))
+    exact = walk("$", *(lift_body(body).value for body in bodies))
     assert [(d.path, d.kind) for d in fast] == [(d.path, d.kind) for d in exact]
 
 

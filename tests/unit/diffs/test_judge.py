@@ -19,7 +19,7 @@ from recorded import Recorder, equals, exchange, reply
 from support import wait_until
 from understudy.channel import FD_VARIABLE, decode, encode
 from understudy.config import Settings
-from understudy.diffs import examine
+from understudy.diffs import examine, tally
 from understudy.diffs.findings import Findings
 from understudy.diffs.judge import Judge
 from understudy.diffs.lock import JudgeLock
@@ -232,19 +232,26 @@ def test_ignored_paths_and_endpoint_names_can_be_reloaded(settings: Any) -> None
     judge.close()
 
 
+@pytest.mark.parametrize(
+    ("where", "name", "poison"),
+    [
+        (examine, "compare", lambda old, new, rules: old.body == b"1"),
+        (tally.PairTally, "differences", lambda pair, judged, *_: judged[0].difference.old == 1),
+    ],
+)
 def test_an_exchange_that_breaks_the_judge_is_counted_and_skipped(
-    settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: Any, name: str, poison: Any
 ) -> None:
     chosen = settings()
     Recorder(chosen.recordings).segment(exchange("poison", 1, 2), exchange("good", 3, 4))
-    real = examine.compare
+    real = getattr(where, name)
 
-    def compare(old: Any, new: Any, rules: Any) -> Any:
-        if old.body == b"1":
+    def breaking(*given: Any) -> Any:
+        if poison(*given):
             raise RuntimeError("a parser gave up")
-        return real(old, new, rules)
+        return real(*given)
 
-    monkeypatch.setattr(examine, "compare", compare)
+    monkeypatch.setattr(where, name, breaking)
     stats = judged(chosen)
     assert (stats["judged"], stats["unjudged"], stats["different"]) == (2, 1, 1)
     assert caplog.records[-1].__dict__["request_id"] == "poison"

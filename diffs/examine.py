@@ -97,8 +97,11 @@ class Examiner:
                 self._summaries(record.summaries)
             elif isinstance(record, Missed):
                 self._missed(record)
-        for exchange, pairs in zip(exchanges, [self._judged(exchange) for exchange in exchanges], strict=True):
-            self._count(exchange, pairs)
+        judged = [self._judged(exchange) for exchange in exchanges]
+        totals = self.tally.totals
+        totals.update(map(self._counted, exchanges, judged))
+        totals["judged"] += len(exchanges)
+        self.tally.last_at = max([self.tally.last_at, *(exchange.at for exchange in exchanges)])
         return len(exchanges) + equal
 
     def _missed(self, missed: Missed) -> None:
@@ -133,19 +136,15 @@ class Examiner:
         second = self._again(exchange, shadow, found) if exchange.again else None
         return shadow, *verdicts(found, second), second is not None
 
-    def _count(self, exchange: Exchange, pairs: list[_Pair] | None) -> None:
-        outcome: str = "unjudged"
+    def _counted(self, exchange: Exchange, pairs: list[_Pair] | None) -> str:
+        """Count an exchange's pairs; answers what it counts as."""
         try:
-            if pairs is not None:
-                outcome = self._outcome(exchange, pairs)
+            return "unjudged" if pairs is None else self._gravest(exchange, pairs)
         except Exception:
             _skip(exchange)
-        self.tally.totals["judged"] += 1
-        self.tally.totals[outcome] += 1
-        self.tally.last_at = max(self.tally.last_at, exchange.at)
+            return "unjudged"
 
-    def _outcome(self, exchange: Exchange, pairs: list[_Pair]) -> Outcome:
-        """Count an exchange's pairs; answers the gravest outcome."""
+    def _gravest(self, exchange: Exchange, pairs: list[_Pair]) -> Outcome:
         answers = exchange.answers
         old = answers[exchange.primary]
         endpoint = self._endpoints.of(exchange.request.method, exchange.request.target)

@@ -28,7 +28,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from understudy.coding import decode
 from understudy.diffs.markup import html_tree, xml_tree
@@ -125,11 +125,6 @@ def json_values(old: bytes, new: bytes) -> tuple[Value, Value]:
     if _has_words(old) or _has_words(new):
         return _plain.decode(old.decode()), _plain.decode(new.decode())
     return _fast(old), _fast(new)
-
-
-def scalar(text: bytes | Raw) -> Value:
-    """The value of a string's, a number's or null's own JSON text, as `json_values` has it in a pair of such."""
-    return _fast(text)
 
 
 def _has_words(data: bytes) -> bool:

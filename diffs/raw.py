@@ -17,18 +17,15 @@ from msgspec import Raw
 from understudy.diffs.align import changed_members
 from understudy.diffs.difference import Difference, member
 from understudy.diffs.gaps import may_be_one
-from understudy.diffs.lift import json_values, scalar
+from understudy.diffs.lift import json_values
 from understudy.diffs.walk import MAX_DIFFERENCES, shallow, walk
 
 Text = bytes | Raw
 _Place = tuple[str, Text, Text]
 
-_members = msgspec.json.Decoder(dict[str, Raw]).decode
-_items = msgspec.json.Decoder(list[Raw]).decode
+# One level deep: the members of an object or a list as their text, anything else as its value.
+_open = msgspec.json.Decoder(dict[str, Raw] | list[Raw] | str | int | float | bool | None).decode
 _OPENING: Final = (b"{", b"[")
-_OBJECT: Final = ord("{")
-_LIST: Final = ord("[")
-_SCALAR: Final = frozenset(b'"-0123456789n')  # what a string, a number and null begin with: not the two words
 
 
 def walk_text(root: str, old: bytes, new: bytes) -> list[Difference] | None:
@@ -54,14 +51,18 @@ def _walked(root: str, old: Text, new: Text) -> list[Difference]:
     stack: list[_Place] = [(root, old, new)]
     while stack and len(found) < MAX_DIFFERENCES:
         path, a, b = stack.pop()
-        first, other = memoryview(a)[0], memoryview(b)[0]
+        before, after = _open(a), _open(b)
+        kind = type(before) if type(before) is type(after) else None
         below = None
-        if first == other == _OBJECT:
-            below = _changed_members(path, _members(a), _members(b))
-        elif first == other == _LIST:
-            below = _changed_item(path, _items(a), _items(b))
-        elif first in _SCALAR and other in _SCALAR:
-            shallow(path, scalar(a), scalar(b), found)
+        if kind is dict:
+            below = _changed_members(path, before, after)
+        elif kind is list:
+            below = _changed_item(path, before, after)
+        elif kind is str or kind is int:
+            shallow(path, before, after, found)
+            continue
+        elif kind is float:
+            shallow(path, bytes(a), bytes(b), found)  # as they were written: see `lift`
             continue
         if below is None:
             found += walk(path, *json_values(bytes(a), bytes(b)))
@@ -88,9 +89,9 @@ def _changed_item(path: str, old: list[Any], new: list[Any]) -> list[_Place] | N
         return []
     i = changed[0]
     a, b, path = old[i], new[i], f"{path}[{i}]"
-    if memoryview(a)[0] != _OBJECT or memoryview(b)[0] != _OBJECT:
+    before, after = _open(a), _open(b)
+    if type(before) is not dict or type(after) is not dict:
         return [(path, a, b)]
-    before, after = _members(a), _members(b)
     if not may_be_one(before, after):  # by their texts; by their values they may be, which `walk` finds out
         return None
     return _changed_members(path, before, after) or [(path, a, b)]

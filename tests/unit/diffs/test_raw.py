@@ -75,6 +75,9 @@ def _told(found: list[Any]) -> list[tuple[str, str, str, str]]:
 @example(('[{"id": "a", "a": 1, "b": 2}]', '[{"id": "\\u0061", "a": 3, "b": 4}]'))
 @example(('[{"a": 1, "a": 2}]', '[{"a": 2}]'))
 @example(('{"a": 1, "b": [[1], 2]}', '{"b": [[1.0], 2], "a": 1}'))
+@example(('{"a": 1234567890123456789012345, "b": 2}', '{"a": 1234567890123456789012346, "b": 2}'))
+@example(('{"a": 24.50, "b": 1e2, "c": -0.0}', '{"a": 24.5, "b": 100, "c": 0.0}'))
+@example(('{"a": null, "b": true, "c": "1"}', '{"a": 0, "b": false, "c": 1}'))
 def test_the_same_is_found_as_in_the_values(texts: tuple[str, str]) -> None:
     old, new = (text.encode() for text in texts)
     found = walk_text("$", old, new)

@@ -181,12 +181,17 @@ def read_only(server: Running) -> None:
 
 
 def settled(replica: Running) -> None:
-    """Wait until it replicates over all its channels."""
+    """Wait until it replicates over all its channels, and knows whom it follows.
+
+    MySQL says that it receives from the moment it is connected, and asks for its source's UUID only then.
+    """
+    has_uuids = not replica.node.image.startswith("mariadb")
 
     def replicates() -> bool:
         channels = replica.channels()
         assert not any(channel.error for channel in channels if not channel.receiving), channels
-        return bool(channels) and all(channel.receiving and channel.applying for channel in channels)
+        known = all(bool(channel.source_uuid) or not has_uuids for channel in channels)
+        return bool(channels) and known and all(channel.receiving and channel.applying for channel in channels)
 
     wait_until(replicates, 30, f"{replica.node.name} replicates")
 

@@ -90,7 +90,7 @@ class Examiner:
         exchanges: list[Exchange] = []
         equal = 0
         for record in records:
-            if type(record) is Exchange:
+            if isinstance(record, Exchange):
                 exchanges.append(record)
             elif isinstance(record, Equals):
                 equal += len(record.summaries)

@@ -107,17 +107,18 @@ def lift_body(body: Body, strict: bool = False) -> Lifted:
 
 def lift_both(old: Body, new: Body) -> tuple[Lifted, Lifted]:
     """The values of two bodies that are to be compared with each other: the fast way where both are plain JSON."""
-    if is_plain_json(old) and is_plain_json(new) and not (_has_words(old.data) or _has_words(new.data)):
+    if is_plain_json(old) and is_plain_json(new):
         try:
-            return Lifted("json", _fast(old.data)), Lifted("json", _fast(new.data))
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            before, after = json_values(old.data, new.data)
+            return Lifted("json", before), Lifted("json", after)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
             pass  # whatever it is, the other way finds out
     return lift_body(old), lift_body(new)
 
 
 def is_plain_json(body: Body) -> bool:
     """Whether it says that it is JSON in UTF-8, and is not packed."""
-    return not body.content_encoding and _is_plain_json(body.content_type)
+    return not body.content_encoding and _declared(body.content_type) in _PLAIN_JSON
 
 
 def json_values(old: bytes, new: bytes) -> tuple[Value, Value]:
@@ -140,11 +141,6 @@ def unpacked(body: Body) -> Body:
         return Body(decode(body.data, body.content_encoding, MAX_DECODED_BYTES), body.content_type, "")
     except CodingError:
         return body
-
-
-@lru_cache(maxsize=4096)
-def _is_plain_json(content_type: str) -> bool:
-    return _declared(content_type) in (("json", ""), ("json", "utf-8"))
 
 
 @lru_cache(maxsize=4096)
@@ -209,6 +205,7 @@ def _visible_pairs(pairs: list[tuple[str, object]]) -> object:
 
 _plain = json.JSONDecoder(parse_float=str.encode, parse_int=str.encode, parse_constant=_not_json)
 _fast = msgspec.json.Decoder(float_hook=str.encode).decode
+_PLAIN_JSON: Final = {("json", ""), ("json", "utf-8")}
 _scan: Callable[[str, int], tuple[Value, int]] = _plain.scan_once  # type: ignore[attr-defined]
 _strict = json.JSONDecoder(
     parse_float=str.encode, parse_int=str.encode, parse_constant=_not_json, object_pairs_hook=_visible_pairs

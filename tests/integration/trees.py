@@ -190,8 +190,9 @@ def settled(replica: Running) -> None:
     def replicates() -> bool:
         channels = replica.channels()
         assert not any(channel.error for channel in channels if not channel.receiving), channels
-        known = all(bool(channel.source_uuid) or not has_uuids for channel in channels)
-        return bool(channels) and known and all(channel.receiving and channel.applying for channel in channels)
+        return bool(channels) and all(
+            channel.receiving and channel.applying and (channel.source_uuid or not has_uuids) for channel in channels
+        )
 
     wait_until(replicates, 30, f"{replica.node.name} replicates")
 

@@ -105,8 +105,8 @@ class Load:
     def __init__(self, port: int, path: str = "/", clients: int = 4, retry: bool = False) -> None:
         self.errors: list[str] = []
         self.slowest_s = 0.0
-        self._served = itertools.count()
         self.served = 0
+        self._counting = threading.Lock()
         self._retry = retry
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(port, path, n)) for n in range(clients)]
@@ -123,8 +123,8 @@ class Load:
             if error:
                 self.errors.append(error)
             else:
-                next(self._served)
-                self.served += 1
+                with self._counting:
+                    self.served += 1
             self.slowest_s = max(self.slowest_s, time.monotonic() - began)
 
     def _ask(self, port: int, target: str) -> str:

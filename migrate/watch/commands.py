@@ -59,8 +59,8 @@ def watch(
     while True:
         begun = time.monotonic()
         report = watching.report()
-        for line in show.objects(report) if as_json else show.lines(report):
-            typer.echo(line if isinstance(line, str) else msgspec.json.encode(line).decode())
+        lines = [msgspec.json.encode(one).decode() for one in show.objects(report)] if as_json else show.lines(report)
+        typer.echo("\n".join(lines))  # at once, so that who reads along never sees half of a look
         if once:
             raise typer.Exit(int(report.level))
         time.sleep(max(0.0, interval - (time.monotonic() - begun)))

@@ -9,7 +9,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -254,10 +254,27 @@ def _unknown_keys(raw: object, kind: inspect.Type, path: str, where: _Where) -> 
         fields = {f.name: f.type for f in kind.fields}
         for key, value in raw.items():
             if key not in fields:
-                near = difflib.get_close_matches(key, fields, 1)
-                meant = f" (did you mean {near[0]}?)" if near else ""
+                near = _nearest(key, fields)
+                meant = f" (did you mean {near}?)" if near else ""
                 raise where.unknown(_join(path, key), f"{', '.join(fields)}{meant}")
             _unknown_keys(value, fields[key], _join(path, key), where)
+
+
+def _nearest(key: str, fields: Iterable[str]) -> str:
+    """The key that was meant: of this table, or with its path where another has a nearer one; empty where none is."""
+    elsewhere = {path.rpartition(".")[2]: path for path in _all_keys(inspect.type_info(Settings), "")}
+    known = elsewhere | {name: name for name in fields}
+    return next((known[name] for name in difflib.get_close_matches(key, known, 1)), "")
+
+
+def _all_keys(kind: inspect.Type, path: str) -> Iterator[str]:
+    kind = _table_of(kind)
+    if isinstance(kind, inspect.StructType):
+        for field in kind.fields:
+            yield (inner := _join(path, field.name))
+            yield from _all_keys(field.type, inner)
+    elif isinstance(kind, inspect.DictType):
+        yield from _all_keys(kind.value_type, _join(path, "NAME"))
 
 
 def _explained(error: msgspec.ValidationError, raw: dict[str, Any], where: _Where) -> SettingsError:

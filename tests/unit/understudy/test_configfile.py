@@ -109,6 +109,20 @@ def test_a_key_with_a_typo_is_named_with_the_one_that_was_meant(path: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("percnt", "mirror.percent"),
+        ("fluentd.percent", "mirror.percent"),
+        ("mirror.listen", "proxy.listen"),
+        ("proxy.urls", "stacks.NAME.urls"),
+        ("proxy.tls_crt", "tls_cert"),
+    ],
+)
+def test_a_key_in_the_wrong_table_is_named_with_the_right_one(path: str, meant: str) -> None:
+    assert f"(did you mean {meant}?)" in fault(with_(path, 1))
+
+
+@pytest.mark.parametrize(
     ("raw", "expected"),
     [
         ({}, "u.toml: stacks: nothing given; accepted: a table"),

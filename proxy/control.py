@@ -100,7 +100,7 @@ class Control:
             return _json({"error": str(error)}, 400)
         if not 0 <= percent <= 100:
             return _json({"error": f"percent: {percent} given; accepted: a number from 0 to 100"}, 400)
-        self._supervisor.ramp(percent)
+        await self._supervisor.ramp(percent)
         return _json({"percent": percent})
 
 

@@ -3,7 +3,8 @@
     supervisor -> worker   {"settings": …, "listen": [fd, …], "mask_key": hex}   first
                            {"settings": …}                                         a reload
                            {"stop": seconds}                                       drain, then end
-    worker -> supervisor   {"ready": true}   {"stats": …}   {"refused": "why a reload was not taken"}
+    worker -> supervisor   {"ready": true}   {"stats": …}
+                           {"taken": true}   {"refused": "why"}                  for each reload
 
 The end of the channel means that the supervisor is gone: the worker drains and ends too.
 """
@@ -69,6 +70,8 @@ async def _obey(
                 worker.reload(reloaded)
             except UnderstudyError as error:
                 writer.write(channel.encode({"refused": str(error)}))
+            else:
+                writer.write(channel.encode({"taken": True}))
     log.warning("the supervisor is gone: draining")
     return settings.proxy.drain_ms / 1e3
 

@@ -38,7 +38,8 @@ log = logging.getLogger(__name__)
 START_S = 20.0
 KILLED_S = 5.0  # how long the end of a killed process may take
 LOOK_S = 1.0  # between two looks at whether the workers, who report once a second, still do
-DUMP_S = 0.5  # for a hanging worker to write down where it stands
+DUMP_S = 2.0  # for a hanging worker to write down where it stands: it spins, and others may have its core for a while
+TAKEN_S = 5.0  # how long a reload waits for the workers to say that it is in force
 RELOADABLE = ("mirror", "masks", "compare", "hooks", "log")
 
 
@@ -73,6 +74,9 @@ class Child:
         self.stats: dict[str, Any] = {}
         self.lives = 0
         self.silent = 0  # how often it was looked at since it was last heard
+        self.settled = asyncio.Event()  # it goes by the last settings that it was sent, or is gone
+        self.settled.set()
+        self._untaken = 0
         self._writer: asyncio.StreamWriter | None = None
         self._farewell: object = None
 
@@ -90,6 +94,8 @@ class Child:
             return await self.process.wait()
         finally:
             self.ready.clear()
+            self._untaken = 0
+            self.settled.set()
             if self._writer is not None:
                 self._writer.close()
 
@@ -122,11 +128,23 @@ class Child:
             self.ready.set()
         if "refused" in message:
             log.error("a reload was refused", extra={"child": self.name, "why": message["refused"]})
+        if ("refused" in message or "taken" in message) and self._untaken:
+            self._untaken -= 1
+            if not self._untaken:
+                self.settled.set()
 
-    def send(self, message: object) -> None:
-        """Tell the child something; one that is gone will be told anew when it is back."""
-        if self._writer is not None and not self._writer.is_closing():
-            self._writer.write(channel.encode(message))
+    def use(self, settings: Settings) -> None:
+        """Send it reloaded settings; one that is not there gets them with its first message."""
+        if self.send({"settings": settings}):
+            self._untaken += 1
+            self.settled.clear()
+
+    def send(self, message: object) -> bool:
+        """Tell the child something; False where it is gone: it will be told anew when it is back."""
+        if self._writer is None or self._writer.is_closing():
+            return False
+        self._writer.write(channel.encode(message))
+        return True
 
     def stop(self, farewell: object) -> None:
         """Tell it to end in order, and that this was its last life."""
@@ -439,18 +457,34 @@ class Supervisor:
         changed = {name: getattr(settings, name) for name in RELOADABLE}
         logs.setup(settings.log.level, settings.log.json)
         self._apply(msgspec.structs.replace(self.settings, **changed))
+        self._tasks.start(self._tell_reloaded(), "telling of a reload")
+
+    async def _tell_reloaded(self) -> None:
+        await self._in_force()
         log.info("settings reloaded")
 
-    def ramp(self, percent: float) -> None:
-        """Mirror this share of the eligible requests, until the next reload or start."""
+    async def ramp(self, percent: float) -> None:
+        """Mirror this share of the eligible requests, until the next reload or start; returns once it is so."""
         mirror = msgspec.structs.replace(self.settings.mirror, percent=percent)
         self._apply(msgspec.structs.replace(self.settings, mirror=mirror))
+        await self._in_force()
         log.info("ramped", extra={"percent": percent})
 
     def _apply(self, settings: Settings) -> None:
         self.settings = settings
-        for child in (*self.workers, *self.companions):
-            child.send({"settings": settings})
+        for worker in self.workers:
+            worker.use(settings)
+        for companion in self.companions:
+            companion.send({"settings": settings})
+
+    async def _in_force(self) -> None:
+        """Wait until no request goes by older settings any more: what is masked or left out from now on, must be."""
+        try:
+            async with asyncio.timeout(TAKEN_S):
+                for worker in self.workers:
+                    await worker.settled.wait()
+        except TimeoutError:
+            log.warning("a worker has not taken the settings yet: it does once it goes on")
 
     # --- telling
 

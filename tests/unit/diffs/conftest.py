@@ -6,16 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import pytest
 
 from understudy.config import Compare, Settings, Stack
-
-# A machine that runs other things beside the tests is slow at times, and no example is wrong for that.
-hypothesis.settings.register_profile(
-    "shared machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], max_examples=60
-)
-hypothesis.settings.load_profile("shared machine")
 
 MakeSettings = Callable[..., Settings]
 

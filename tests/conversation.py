@@ -35,7 +35,7 @@ from understudy.recording import scan
 
 T = TypeVar("T")
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 KEY = b"a key for tests"
 
 

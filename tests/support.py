@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -37,7 +40,7 @@ BUCKETS = (
 )
 
 
-def wait_until(condition: Callable[[], T], deadline_s: float = 15.0, what: str = "") -> T:
+def wait_until(condition: Callable[[], T], deadline_s: float = 60.0, what: str = "") -> T:
     """Ask until `condition` answers something true, and return that. Raises AssertionError past the deadline."""
     end = time.monotonic() + deadline_s
     while not (answer := condition()):
@@ -47,18 +50,27 @@ def wait_until(condition: Callable[[], T], deadline_s: float = 15.0, what: str =
     return answer
 
 
+# Below Linux' ephemeral ports, so that neither an outgoing connection nor whoever binds port 0 takes one meanwhile, and
+# below the benchmark's.
+PORTS = range(10_000, 21_000)
 _given: set[int] = set()
+_locks: list[int] = []
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on now, and that nobody was given before."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port not in _given:
-            _given.add(port)
+    """A TCP port of 127.0.0.1 that nobody listens on now, and that no process of tests was given that still lives."""
+    if not _locks:
+        _locks.append(os.open(Path(tempfile.gettempdir(), "understudy-tests-ports"), os.O_RDWR | os.O_CREAT, 0o666))
+    for _ in PORTS:
+        port = random.choice(PORTS)
+        if port in _given:
+            continue
+        _given.add(port)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            fcntl.lockf(_locks[0], fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)  # a byte for each, for as long as we live
+            probe.bind(("127.0.0.1", port))
             return port
+    raise AssertionError(f"no free port from {PORTS.start} to {PORTS.stop}")
 
 
 def accepts(port: int, host: str = "127.0.0.1") -> bool:
@@ -138,7 +150,7 @@ class Understudy:
             self.settings[name] = {**self.settings.get(name, {}), **values}
         self.file.write_text(as_toml(self.settings))
 
-    def start(self, deadline_s: float = 30.0) -> Self:
+    def start(self, deadline_s: float = 60.0) -> Self:
         """Start it and wait until it says that it is healthy."""
         self.launch()
         wait_until(self._is_ready, deadline_s, "understudy is healthy")
@@ -157,27 +169,27 @@ class Understudy:
         assert self.process is not None
         assert self.process.poll() is None, f"understudy ended with {self.process.returncode}:\n{self.log}"
         try:
-            with urllib.request.urlopen(f"{self.control_url}/health", timeout=2) as answer:
+            with urllib.request.urlopen(f"{self.control_url}/health", timeout=10) as answer:
                 return bool(answer.status == 200)
         except (URLError, OSError):
             return False
 
     def status(self) -> dict[str, Any]:
         """What GET /status says: the same as `understudy status --json`."""
-        with urllib.request.urlopen(f"{self.control_url}/status", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.control_url}/status", timeout=30) as answer:
             status: dict[str, Any] = json.load(answer)
             return status
 
     def metrics(self) -> str:
         """What GET /metrics says."""
-        with urllib.request.urlopen(f"{self.control_url}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.control_url}/metrics", timeout=30) as answer:
             text: str = answer.read().decode()
             return text
 
     def command(self, *arguments: str, expect: int = 0) -> str:
         """What `understudy ARGUMENTS -c FILE` prints; its exit code has to be `expect`."""
         done = subprocess.run(
-            [COMMAND, *arguments, "-c", self.file], capture_output=True, text=True, timeout=60, env=self.environ
+            [COMMAND, *arguments, "-c", self.file], capture_output=True, text=True, timeout=180, env=self.environ
         )
         assert done.returncode == expect, f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
@@ -190,7 +202,7 @@ class Understudy:
         """`understudy diffs report --json`."""
         return self.json("diffs", "report")
 
-    def settled(self, received: int = 0, deadline_s: float = 30.0) -> dict[str, Any]:
+    def settled(self, received: int = 0, deadline_s: float = 120.0) -> dict[str, Any]:
         """The status once at least `received` requests have come, each is in a bucket, and all are judged."""
 
         def status() -> dict[str, Any] | None:
@@ -210,7 +222,7 @@ class Understudy:
         assert self.process is not None
         self.process.send_signal(signal.SIGHUP)
 
-    def stop(self, deadline_s: float = 40.0) -> int:
+    def stop(self, deadline_s: float = 90.0) -> int:
         """SIGTERM, and wait for the end in order: its exit code."""
         assert self.process is not None
         self.process.terminate()
@@ -233,7 +245,7 @@ class Understudy:
             for pid in tree:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
-        self.process.wait(10)
+        self.process.wait(60)
 
     def __enter__(self) -> Self:
         return self.start()

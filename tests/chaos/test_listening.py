@@ -36,13 +36,13 @@ def test_all_addresses_serve_ipv6_too(run: Run) -> None:
     understudy._is_ready = lambda: ask_health(control)  # type: ignore[method-assign]
     understudy.start()
     for host, port in [("127.0.0.1", ports[0]), ("::1", ports[1]), ("127.0.0.1", ports[2])]:
-        assert ask(http.client.HTTPConnection(host, port, timeout=10))[0] == 200
+        assert ask(http.client.HTTPConnection(host, port, timeout=60))[0] == 200
     assert understudy.json("status")["requests"]["received"] <= 3
 
 
 def ask_health(port: int) -> bool:
     try:
-        connection = http.client.HTTPConnection("::1", port, timeout=2)
+        connection = http.client.HTTPConnection("::1", port, timeout=10)
         with contextlib.closing(connection):
             connection.request("GET", "/health")
             return connection.getresponse().status == 200
@@ -53,7 +53,7 @@ def ask_health(port: int) -> bool:
 def test_clients_are_served_over_tls(run: Run, certificate: Path) -> None:
     understudy = run(proxy={"tls_cert": str(certificate), "tls_key": str(certificate)})
     trusting = ssl.create_default_context(cafile=str(certificate))
-    status, _, body = ask(http.client.HTTPSConnection("127.0.0.1", understudy.port, context=trusting, timeout=10))
+    status, _, body = ask(http.client.HTTPSConnection("127.0.0.1", understudy.port, context=trusting, timeout=60))
     assert (status, body) == (200, b"/x the same\n" * 20)
     understudy.settled(1)
 
@@ -94,7 +94,7 @@ def test_a_stack_behind_tls_is_asked_as_the_settings_trust_it(
         worker = understudy.worker()
         os.kill(worker, 9)
         understudy.replaced(worker)
-    found, headers, body = ask(http.client.HTTPConnection("127.0.0.1", understudy.port, timeout=10))
+    found, headers, body = ask(http.client.HTTPConnection("127.0.0.1", understudy.port, timeout=60))
     assert found == status
     if status == 502:
         assert headers["understudy-error"] == "primary-tls"
@@ -146,12 +146,12 @@ def test_many_short_connections_leave_nothing_behind(run: Run) -> None:
         stacks = understudy.status()["stacks"].values()
         return understudy.status()["connections"] == 0 == sum(stack["connections"] for stack in stacks)
 
-    wait_until(at_rest, 20, "idle connections to the stacks are closed too")
+    wait_until(at_rest, what="idle connections to the stacks are closed too")
     before, memory = descriptors(worker), resident_kib(worker)
     with Load(understudy.port, clients=8) as load:
-        load.wait(2_000, 60)
+        load.wait(2_000)
     assert load.errors == []
     understudy.settled(load.served)
-    wait_until(at_rest, 20)
-    assert descriptors(worker) <= before + 1
+    wait_until(at_rest)
+    wait_until(lambda: descriptors(worker) <= before + 1, what="nothing more is open")
     assert resident_kib(worker) < memory + 16 * 1024

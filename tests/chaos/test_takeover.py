@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from running import Client, Later, Load, Reply, Run, Running, Stage, gone
-from support import COMMAND, free_port, wait_until
+from support import COMMAND, accepts, free_port, wait_until
 
 
 def judges(*all_of: Running) -> int:
@@ -38,7 +38,7 @@ def test_under_load_not_one_request_fails(run: Run, before: int, after: int) -> 
     assert received + status["requests"]["received"] == load.served
     wait_until(lambda: new.status()["judge"]["judged"] == load.served, what="the new judge goes on where the old was")
     assert judges(new) == 1
-    assert load.slowest_s < 5
+    assert load.slowest_s < 10
 
 
 def test_what_the_old_one_has_under_way_ends_well_while_a_third_takes_over(stage: Stage, run: Run) -> None:
@@ -58,6 +58,7 @@ def test_what_the_old_one_has_under_way_ends_well_while_a_third_takes_over(stage
     assert second.wait() == 0
     with Client(third.port) as client:
         assert client.get().status == 200
+    assert third.judge()
     assert judges(third) == 1
 
 
@@ -79,7 +80,7 @@ def test_a_successor_whose_control_port_is_taken_leaves_the_old_one_in_place(run
     with socket.create_server(("127.0.0.1", 0)) as taken, Load(old.port, clients=2) as load:
         control = f"127.0.0.1:{taken.getsockname()[1]}"
         done = subprocess.run(
-            [COMMAND, "run", "-c", old.file], capture_output=True, text=True, timeout=30,
+            [COMMAND, "run", "-c", old.file], capture_output=True, text=True, timeout=120,
             env={**old.environ, "UNDERSTUDY_PROXY__CONTROL": control},
         )  # fmt: skip
         assert done.returncode == 1
@@ -106,6 +107,7 @@ def test_a_successor_takes_over_from_one_that_is_draining(stage: Stage, run: Run
     wait_until(lambda: stage.old.asked, what="the request is at the primary")
     old.signal(signal.SIGTERM)
     wait_until(lambda: old.status()["draining"])
+    wait_until(lambda: not accepts(old.port), what="its workers too have let go of the port")
     new = run(start=False, proxy=ports).takes_over()
     with Client(new.port) as client:
         assert client.get().status == 200

@@ -7,8 +7,9 @@ from itertools import islice
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer, unused_port
+from aiohttp.test_utils import TestServer
 
+from support import free_port
 from understudy.demo.traffic import CLICKS, SHOPPERS, Till, shop, visits
 
 
@@ -43,7 +44,7 @@ async def test_every_shopper_keeps_one_connection() -> None:
     app.router.add_route("*", "/{tail:.*}", answer)
     async with TestServer(app) as server:
         till = Till()
-        await shop(str(server.make_url("")), 0.3, till)
+        await shop(str(server.make_url("")), 2.0, till)
     assert len(ports) == SHOPPERS
     assert till.requests == ports.total() == till.outcomes["200"]
     assert till.errors == 0
@@ -58,12 +59,12 @@ async def test_errors_are_what_a_shopper_would_complain_about(status: int, is_er
     app.router.add_route("*", "/{tail:.*}", answer)
     async with TestServer(app) as server:
         till = Till()
-        await shop(str(server.make_url("")), 0.05, till)
+        await shop(str(server.make_url("")), 0.5, till)
     assert till.outcomes[str(status)] == till.requests > 0
     assert till.errors == (till.requests if is_error else 0)
 
 
 async def test_a_request_without_an_answer_is_counted() -> None:
     till = Till()
-    await shop(f"http://127.0.0.1:{unused_port()}", 0.05, till)
+    await shop(f"http://127.0.0.1:{free_port()}", 0.5, till)
     assert till.outcomes["no answer"] == till.requests == till.errors > 0

@@ -157,7 +157,7 @@ def test_killed_while_it_writes_it_has_what_it_said_was_written_and_is_free_at_o
     path = tmp_path / "journal.jsonl"
     with subprocess.Popen([sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
-        wait_until(lambda: path.exists() and path.stat().st_size > 20_000, 30, "entries")
+        wait_until(lambda: path.exists() and path.stat().st_size > 20_000, 120, "entries")
         writer.send_signal(signal.SIGKILL)
         said = [int(line) for line in writer.stdout.read().split()]
     reading = read(path)

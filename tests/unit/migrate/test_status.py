@@ -30,7 +30,7 @@ def test_a_watch_as_json_prints_a_document_a_line_until_it_is_interrupted(settin
         assert process.stdout is not None
         looks = [json.loads(process.stdout.readline()) for _ in range(2)]
         process.send_signal(signal.SIGINT)
-        errors = process.communicate(timeout=30)[1]
+        errors = process.communicate(timeout=120)[1]
     assert process.returncode == 130
     assert b"Traceback" not in errors
     assert [look["trees"][0]["server"]["address"] for look in looks] == ["127.0.0.1:1"] * 2
@@ -39,7 +39,7 @@ def test_a_watch_as_json_prints_a_document_a_line_until_it_is_interrupted(settin
 
 @pytest.mark.parametrize("form", ["svg", "dot"])
 def test_a_watch_in_another_form_is_wrong_usage(form: str, settings: Path) -> None:
-    done = subprocess.run([*WATCH, "--format", form, "-c", settings], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([*WATCH, "--format", form, "-c", settings], capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     assert done.stdout == ""
     assert f"{form} can't be watched; --json can" in done.stderr

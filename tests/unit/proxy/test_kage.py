@@ -134,22 +134,22 @@ async def test_9_an_upgrade_is_tunnelled_to_the_primary_not_mirrored_and_counted
 
 
 async def test_10_timeouts_hold_bodies_are_bounded_and_times_are_those_of_the_request(stage: Stage) -> None:
-    stage.setting(timeouts={"shadow": 100}, mirror={"max_body_bytes": 1000})
+    stage.setting(timeouts={"shadow": 600}, mirror={"max_body_bytes": 1000})
     stage.stack("old", ok(b"1"), ok(b"1"), ok(b"z" * 500_000))
     new = stage.stack("new", ok(b"2"), HANG, ok(b"y" * 500_000))
     async with stage.client() as client:
         await client.ask(GET("/first"))
         await stage.settled(different=1)
-        await asyncio.sleep(0.2)  # kage would add this to the second request's time
+        await asyncio.sleep(1.2)  # kage would add this to the second request's time
         await client.ask(GET("/hung"))
         await stage.settled(different=1, shadow_failed=1)
         await client.ask(GET("/long"))
         await stage.settled(different=2, shadow_failed=1)
     assert len(new.heard) == 3
     first, hung, long = stage.exchanges()
-    assert first.answers["old"].elapsed_ms < 200
+    assert first.answers["old"].elapsed_ms < 1200
     assert hung.answers["new"].reason == "timeout"  # type: ignore[union-attr]
-    assert hung.answers["old"].elapsed_ms < 200
-    assert 50 <= hung.answers["new"].elapsed_ms < 1000
+    assert hung.answers["old"].elapsed_ms < 1200
+    assert 500 <= hung.answers["new"].elapsed_ms < 5000
     for answer in long.answers.values():
         assert (answer.body, answer.body_bytes) == (b"", 500_000)  # type: ignore[union-attr]

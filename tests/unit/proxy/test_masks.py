@@ -261,11 +261,14 @@ def test_all_but_the_secret_stays_as_it_was() -> None:
 def test_whatever_a_client_sends_masking_takes_a_bounded_time(attack: str, content_type: str) -> None:
     """Ten times as much may take ten times as long, not a hundred times; of quadratic ones these took seconds."""
     body = f"--XyZ\r\n\r\n{attack}".encode() if content_type == MULTIPART else attack.encode()
-    begun = time.process_time()
-    MASKER.body(body, content_type, "")
-    MASKER.headers((("If-None-Match", attack[:16_000]), ("Referer", attack[-16_000:])))
-    MASKER.target("/?" + attack[:16_000])
-    assert time.process_time() - begun < 1
+    took = []
+    for _ in range(3):  # what the host takes of a core may be counted as ours, and is not taken each time
+        begun = time.process_time()
+        MASKER.body(body, content_type, "")
+        MASKER.headers((("If-None-Match", attack[:16_000]), ("Referer", attack[-16_000:])))
+        MASKER.target("/?" + attack[:16_000])
+        took.append(time.process_time() - begun)
+    assert min(took) < 1
 
 
 def test_around_a_field_a_page_stays_as_it_was() -> None:

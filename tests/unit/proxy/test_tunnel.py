@@ -110,14 +110,14 @@ async def test_when_the_client_breaks_off_the_primary_is_closed(stage: Stage) ->
 
 
 async def test_no_timer_of_requests_reaches_into_a_tunnel(stage: Stage) -> None:
-    quick = 100
+    quick = 500
     stage.setting(timeouts={"client_head": quick, "client_idle": quick, "primary": quick, "upstream_idle": quick})
     stage.stack("old", (SWITCH, echo, CLOSE), reads="head")
     async with stage.client() as client:
         # the head asks for a body of which not a byte comes before the switch
         await client.send(request("GET", "/", "Connection: Upgrade", "Upgrade: websocket", "Content-Length: 5"))
         assert (await client.answer()).status == 101
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1.0)
         await client.send(b"hello")
         assert await client.exactly(5) == b"hello"
 

@@ -18,6 +18,7 @@ from understudy.cli import app, guarded
 from understudy.config import Settings
 from understudy.configfile import load
 from understudy.errors import SettingsError, UnderstudyError
+from understudy.proxy.supervisor import START_S
 
 STACKS = """
 [stacks.old]
@@ -32,7 +33,7 @@ role = "shadow"
 def understudy(*arguments: object, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [COMMAND, *map(str, arguments)],
-        capture_output=True, text=True, timeout=30, env={**os.environ, "NO_COLOR": "1", "COLUMNS": "120", **environ},
+        capture_output=True, text=True, timeout=120, env={**os.environ, "NO_COLOR": "1", "COLUMNS": "120", **environ},
     )  # fmt: skip
 
 
@@ -67,7 +68,7 @@ def test_the_version_is_printed() -> None:
 
 def test_python_m_is_the_same_command() -> None:
     done = subprocess.run(
-        [COMMAND.with_name("python"), "-m", "understudy", "--version"], capture_output=True, text=True, timeout=30
+        [COMMAND.with_name("python"), "-m", "understudy", "--version"], capture_output=True, text=True, timeout=120
     )
     assert (done.returncode, done.stdout) == (0, f"understudy {__version__}\n")
 
@@ -180,7 +181,7 @@ def test_run_tells_them_at_once_and_starts_nothing(broken: tuple[Path, str]) -> 
     file, expected = broken
     began = time.monotonic()
     assert expected in one_line(understudy("run", "-c", file), 2)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < START_S, "it waits for no worker"
 
 
 @pytest.mark.parametrize("key", ["listen", "control"])
@@ -214,7 +215,7 @@ def test_asking_when_nothing_runs_is_told(file: Path, arguments: list[str]) -> N
 
 
 def test_the_default_file_is_understudy_toml_where_one_stands(tmp_path: Path) -> None:
-    done = subprocess.run([COMMAND, "check"], cwd=tmp_path, capture_output=True, text=True, timeout=30)
+    done = subprocess.run([COMMAND, "check"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     assert done.stderr.startswith("understudy: understudy.toml: no such file")
 

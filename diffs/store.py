@@ -84,19 +84,23 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         is_there = path.exists()
     except OSError as error:
         raise StoreError(f"{path}: can't be read: {error.strerror}") from error
+    none_yet = StoreError(
+        f"{path}: no differences have been judged yet",
+        "`understudy run` judges while it runs; `understudy diffs judge` judges what is recorded",
+    )
     if not is_there:
-        raise StoreError(
-            f"{path}: no differences have been judged yet",
-            "`understudy run` judges while it runs; `understudy diffs judge` judges what is recorded",
-        )
+        raise none_yet
     try:
         mode = "ro" if read_only else "rw"
         connection = sqlite3.connect(f"file:{_quoted(path)}?mode={mode}", uri=True, isolation_level=None, timeout=10)
         version = connection.execute("PRAGMA user_version").fetchone()[0]
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     except sqlite3.Error as error:
         raise StoreError(f"{path}: can't be read: {error}", "move it away and run `understudy diffs judge`") from error
     if version != VERSION:
         connection.close()
+        if not tables:
+            raise none_yet  # the judge has just made the file, and is about to fill it
         raise StoreError(
             f"{path}: made by another version of Understudy ({version}, not {VERSION})",
             "move it away and run `understudy diffs judge` to judge what is recorded again",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import COMMAND, Answer, AppServer, Asked, Understudy, free_port
+from tests.support import COMMAND, Answer, AppServer, Asked, Understudy, free_port, wait_until
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 OWN = README.partition("## Before your own two stacks")[2].partition("\n### ")[0]
@@ -47,6 +47,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         understudy = Understudy(tmp_path, {"proxy": {"listen": f"127.0.0.1:{port}", "control": f"127.0.0.1:{control}"}})
         understudy.configure = lambda **_: understudy.file.write_text(text)  # type: ignore[method-assign, assignment]
         with understudy:
+            wait_until(lambda: "lost" in understudy.status()["judge"], what="the judge has told that it is there")
             yield tmp_path
 
 
@@ -60,7 +61,7 @@ def test_the_readmes_commands_do_what_they_say(folder: Path) -> None:
         words = shlex.split(line.replace("8080", port[1]))
         if words[:2] == ["understudy", "init"]:
             words.append("fresh.toml")
-        done = subprocess.run(words, cwd=folder, env=environ, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(words, cwd=folder, env=environ, capture_output=True, text=True, timeout=180)
         assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
         assert done.stdout
 

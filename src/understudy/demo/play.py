@@ -48,7 +48,18 @@ async def _interruptible(work: Coroutine[Any, Any, None], screen: Screen) -> int
     except asyncio.CancelledError:
         screen.interrupted()
         return 128 + came[0]  # as a shell has it for a command that a signal ended
+    finally:
+        if came:
+            _be_deaf(loop)
     return 0
+
+
+def _be_deaf(loop: asyncio.AbstractEventLoop) -> None:
+    """Let no further signal break into the end of the process, after the loop, where each prints a traceback."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    for number in SIGNALS:
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
 
 
 async def _play(screen: Screen, seconds: float, stay: bool) -> None:

@@ -114,7 +114,11 @@ class Skipping:
         return self._outcome(database, was_done=was_done)
 
     def _settled(self, database: Database, seen: Seen) -> tuple[Seen, Next]:
-        """Started once more, it fails at the same transaction, and its position is exact."""
+        """Started once more, it fails at the same transaction, and its position is exact.
+
+        Its error is told while it still stops, and a START does nothing until it has.
+        """
+        database.execute(database.dialect.sql(Word.STOP_APPLIER, seen.channel.name))
         database.execute(database.dialect.sql(Word.START_APPLIER, seen.channel.name))
         end = self._clock.monotonic_s() + OUTCOME_S
         while True:

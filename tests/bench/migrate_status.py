@@ -52,7 +52,7 @@ def measure(options: argparse.Namespace) -> Report:
         begun = time.monotonic()
         servers = stack.enter_context(tree(*nodes(options.image, options.servers)))
         print(f"{len(servers)} servers replicate after {time.monotonic() - begun:.0f} s", file=sys.stderr)
-        operator, count = Operator(folder, servers["s0"].address), options.servers
+        operator, count = Operator(folder, servers["s0"].address, connect_ms=2_000), options.servers
         others = machine.Others()
         took = [measured(operator, count, hanging=False) for _ in range(options.runs)]
         servers[last].service.container.pause()

@@ -46,9 +46,14 @@ def channel(replica: Running) -> Channel:
         return collect.channels_of(session)[0]
 
 
+def is_broken(channel: Channel) -> bool:
+    """Whether it failed and is at rest: an applier's error is told while it still stops, and others may follow."""
+    return failing(channel) is not None and not (channel.applier_error.number and channel.applying)
+
+
 def broken(replica: Running) -> Explanation:
     """What is told of its break, once it is broken."""
-    wait_until(lambda: failing(channel(replica)), 30, f"{replica.node.name} is broken")
+    wait_until(lambda: is_broken(channel(replica)), 30, f"{replica.node.name} is broken")
     with replica.sql() as session:
         return explain(collect.faults(SERVERS, session, collect.channels_of(session))[0])
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from containers import ROOT_PASSWORD
-from support import COMMAND
+from support import COMMAND, wait_until
 
 KILLER = """
 import os, signal, sys
@@ -44,15 +44,26 @@ class Told(NamedTuple):
 
 
 class Operator:
-    """`understudy migrate COMMAND -c FILE`, with these settings: TOML beneath [migrate]."""
+    """`understudy migrate COMMAND -c FILE`, with these settings: TOML beneath [migrate].
 
-    def __init__(self, folder: Path, source: str, more: str = "", user: str = "root", password: str = ROOT_PASSWORD):
+    Where a server is to keep silent, `connect_ms` says for how long it is listened to.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        source: str,
+        more: str = "",
+        user: str = "root",
+        password: str = ROOT_PASSWORD,
+        connect_ms: int = 15_000,
+    ) -> None:
         self.file = folder / "understudy.toml"
         self.password_file = folder / "password"
         self.password_file.write_text(f"{password}\n")
         self.file.write_text(
-            f'[migrate]\nsource = "{source}"\nuser = "{user}"\npassword_file = "password"\nconnect_ms = 2000\n'
-            f'tls = {{ verify = "none" }}\n{more}\n'
+            f'[migrate]\nsource = "{source}"\nuser = "{user}"\npassword_file = "password"\n'
+            f'connect_ms = {connect_ms}\ntls = {{ verify = "none" }}\n{more}\n'
         )
 
     def ask(self, *arguments: str) -> Told:
@@ -62,7 +73,7 @@ class Operator:
             [COMMAND, "migrate", *arguments, "-c", self.file],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             env=environ,
         )
         return Told(done.returncode, done.stdout, done.stderr)
@@ -110,17 +121,29 @@ class Screen:
     def __init__(self, running: subprocess.Popen[bytes], fd: int) -> None:
         self.running = running
         self._fd = fd
+        self._unread = b""
 
     def newly(self) -> bytes:
         """What it has been sent since it was last asked."""
-        with contextlib.suppress(OSError):  # nothing new, or its other end was closed
-            return os.read(self._fd, 65_536)
-        return b""
+        self._read()
+        new, self._unread = self._unread, b""
+        return new
 
     def interrupted(self) -> int:
-        """Ctrl-C, and the exit code that comes of it."""
+        """Ctrl-C, and the exit code that comes of it; it is read on, since a terminal holds a few pages only."""
         self.running.send_signal(signal.SIGINT)
-        return self.running.wait(10)
+        wait_until(self._has_ended, 30, "it ends")
+        self._read()
+        return self.running.wait()
+
+    def _has_ended(self) -> bool:
+        self._read()
+        return self.running.poll() is not None
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):  # nothing new, or its other end was closed
+            while piece := os.read(self._fd, 65_536):
+                self._unread += piece
 
 
 @contextlib.contextmanager

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from containers import network
+from containers import ROOT_PASSWORD, network
 from integration.operating import Operator, Told, watching
-from integration.test_discover import listening
-from integration.trees import NEW, OLD, Node, Running, break_replication, follow, settled, started, tree
+from integration.test_discover import listening, refusing
+from integration.trees import NEW, OLD, Node, Running, break_replication, fed, follow, settled, started, tree
 from support import COMMAND, free_port, wait_until
 from understudy.migrate import commands
 from understudy.migrate.sqltext import identifier
@@ -27,10 +27,12 @@ NEEDING = ("check", "plan", "verify", "watch --once")  # those that can't do wit
 NOBODY = "o'neil `ü`"
 
 
-def asked(folder: Path, address: str, command: str, tls: str = 'verify = "none"', password: str = "") -> Told:
+def asked(
+    folder: Path, address: str, command: str, tls: str = 'verify = "none"', password: str = "", connect_ms: int = 15_000
+) -> Told:
     """What one of `COMMANDS` or `NEEDING` says of a source; a new source is named for those that want one."""
     target = f'target = {{ new_source = "127.0.0.1:{free_port()}" }}' if command in ("plan", "verify") else ""
-    operator = Operator(folder, address, target, **({"password": password} if password else {}))
+    operator = Operator(folder, address, target, password=password or ROOT_PASSWORD, connect_ms=connect_ms)
     operator.file.write_text(f'state_dir = "state"\n{operator.file.read_text()}'.replace('verify = "none"', tls))
     return operator.ask(*command.split())
 
@@ -146,8 +148,8 @@ def test_a_certificate_that_is_not_trusted_is_told_by_those_that_need_the_source
 
 @pytest.mark.parametrize("command", [*COMMANDS, *NEEDING, "grants"])
 def test_a_host_that_is_down_is_told_with_what_to_look_at(command: str, tmp_path: Path) -> None:
-    closed = f"127.0.0.1:{free_port()}"
-    told = asked(tmp_path, closed, command)
+    with refusing() as closed:
+        told = asked(tmp_path, closed, command)
     assert told.code == 1
     assert line(told) == f"understudy: {closed}: the connection is refused"
     assert "is the server up" in hint(told)
@@ -169,7 +171,7 @@ def test_a_name_that_nobody_knows_is_told(command: str, tmp_path: Path) -> None:
 )
 def test_what_accepts_and_never_answers_is_given_up_in_seconds(command: str, says: bytes, tmp_path: Path) -> None:
     with listening(says) as address:
-        told = asked(tmp_path, address, command)
+        told = asked(tmp_path, address, command, connect_ms=3_000)
     assert told.code == 1
     assert line(told).startswith(f"understudy: {address}: ")
     assert says or "no answer in time" in line(told)
@@ -179,8 +181,8 @@ def test_what_accepts_and_never_answers_is_given_up_in_seconds(command: str, say
 def test_a_target_that_is_down_is_drawn_or_named_and_the_rest_is_told(
     servers: dict[str, Running], command: str, tmp_path: Path
 ) -> None:
-    closed = f"127.0.0.1:{free_port()}"
-    told = Operator(tmp_path, servers["a"].address, f'target = {{ new_source = "{closed}" }}').ask(command)
+    with refusing() as closed:
+        told = Operator(tmp_path, servers["a"].address, f'target = {{ new_source = "{closed}" }}').ask(command)
     assert told.code == 0
     assert f"{closed}" in told.out + told.err
     assert "the connection is refused" in told.out + told.err
@@ -198,12 +200,12 @@ def test_watch_says_of_a_new_side_that_it_is_not_known_and_why(servers: dict[str
 
 
 def test_json_of_a_failure_is_json_alone_with_the_reason_on_standard_error(tmp_path: Path) -> None:
-    closed = f"127.0.0.1:{free_port()}"
-    for command in COMMANDS:
-        told = Operator(tmp_path, closed).ask(command, "--json")
-        assert told.code == 1
-        assert "the connection is refused" in json.dumps(json.loads(told.out))
-        assert line(told).startswith("understudy: ")
+    with refusing() as closed:
+        for command in COMMANDS:
+            told = Operator(tmp_path, closed).ask(command, "--json")
+            assert told.code == 1
+            assert "the connection is refused" in json.dumps(json.loads(told.out))
+            assert line(told).startswith("understudy: ")
 
 
 def test_two_servers_of_one_id_are_told_apart_and_what_to_do_is_said(tmp_path: Path) -> None:
@@ -223,6 +225,7 @@ def test_a_channel_with_any_name_is_drawn_as_it_is(tmp_path: Path) -> None:
     with tree(Node("a", "mariadb-11.8"), Node("b", "mariadb-11.8")) as servers:
         follow(servers["b"], servers["a"], channel=name)
         settled(servers["b"])
+        fed(servers["a"], servers["b"])
         operator = Operator(tmp_path, servers["a"].address)
         told = operator.ask("status")
         assert (told.code, told.err) == (0, "")
@@ -241,9 +244,9 @@ def test_a_source_that_restarts_under_watch_is_drawn_as_gone_and_then_as_back(tm
         with watching(operator) as screen:
             wait_until(lambda: b"writable" in screen.newly(), 20, "the server")
             server.service.container.stop(timeout=5)
-            wait_until(lambda: b"not seen" in screen.newly(), 20, "that it is gone")
+            wait_until(lambda: b"not seen" in screen.newly(), 60, "that it is gone")
             server.service.container.start()
-            wait_until(lambda: b"writable" in screen.newly(), 30, "that it is back")
+            wait_until(lambda: b"writable" in screen.newly(), 60, "that it is back")
             assert screen.interrupted() in (0, 130)
 
 

@@ -15,7 +15,7 @@ from containers import ROOT_PASSWORD
 from integration.breaking import Pair, broken, caught_up, channel, counted, run, run_behind
 from integration.least import PASSWORD, USER, with_writes
 from integration.operating import Operator
-from integration.trees import NEW, OLD, Node, Running, settled, tree
+from integration.trees import NEW, OLD, Node, Running, fed, settled, tree
 from support import wait_until
 from understudy.migrate import grants
 from understudy.migrate.watch.fault import failing
@@ -133,6 +133,7 @@ def test_the_least_account_builds_a_leaf_anew(servers: dict[str, Running], tmp_p
     assert done.code == 0, done
     assert "lacks a privilege" not in done.out + done.err
     settled(leaf)
+    fed(new, leaf)
 
 
 def test_one_whose_source_is_broken_itself_is_not_copied_from_it(servers: dict[str, Running], tmp_path: Path) -> None:
@@ -170,11 +171,12 @@ def test_killed_anywhere_it_goes_on_where_it_was(servers: dict[str, Running], en
     code = KILLED.format(
         entries=entries, arguments=["rebuild", leaf.address, "--reason", "x", "--execute", "-c", str(made.file)]
     )
-    killed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    killed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=180)
     assert killed.returncode == -signal.SIGKILL, killed
     done = made.ask("rebuild", leaf.address, "--reason", "again", "--execute")
     assert done.code == 0, done
     settled(leaf)
+    fed(servers["new"], leaf)
     assert has_rows(leaf, rows)
     assert {"x", "again"} >= {entry["detail"].get("reason", "x") for entry in journal(tmp_path)}
 

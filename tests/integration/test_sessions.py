@@ -32,7 +32,7 @@ WITH_TLS = ("mysql-5.6", "mysql-9.7", "mariadb-10.5", "mariadb-11.8")
 
 def opened(server: Running | str, user: str = "root", password: str = ROOT_PASSWORD, tls: Tls = ANY_TLS) -> Session:
     address = server if isinstance(server, str) else server.address
-    return MySql(OneLogin(Login(user, Secret(password), tls, connect_s=2.0, read_s=20.0))).open(address)
+    return MySql(OneLogin(Login(user, Secret(password), tls, connect_s=15.0, read_s=20.0))).open(address)
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +214,7 @@ def test_a_killed_session_is_lost_and_closing_it_does_nothing(five: dict[str, Ru
     session = opened(five[image])
     with opened(five[image]) as root:
         root.execute(f"KILL {session.id}")
+        wait_until(lambda: session.id not in listed(root), 20, "it is gone")
     with pytest.raises(faults.LostError), session.unlogged():
         pytest.fail("the session was killed")
     with pytest.raises(faults.LostError):
@@ -224,13 +225,13 @@ def test_a_killed_session_is_lost_and_closing_it_does_nothing(five: dict[str, Ru
 
 def test_a_statement_may_be_silent_only_so_long_as_it_is_allowed(five: dict[str, Running]) -> None:
     address = five["mariadb-10.11"].address
-    with MySql(OneLogin(Login("root", Secret(ROOT_PASSWORD), ANY_TLS, read_s=1.0))).open(address) as session:
-        with session.patient(10):
-            assert session.value("SELECT SLEEP(1.5)") == 0
+    with MySql(OneLogin(Login("root", Secret(ROOT_PASSWORD), ANY_TLS, read_s=2.5))).open(address) as session:
+        with session.patient(60):
+            assert session.value("SELECT SLEEP(3)") == 0
         begun = time.monotonic()
         with pytest.raises(faults.SilentError):
-            session.value("SELECT SLEEP(20)")
-        assert time.monotonic() - begun < 3
+            session.value("SELECT SLEEP(60)")
+        assert time.monotonic() - begun < 30
 
 
 @pytest.mark.parametrize("image", FIVE)
@@ -244,6 +245,11 @@ def test_a_statement_that_the_process_list_cuts_within_a_character_is_shown(
         assert listed[0].startswith("SELECT SLEEP(30) /*ééé")
         assert isinstance(waiting.exception(), faults.ServerError | None)
         assert session.value("SELECT 5") == 5
+
+
+def listed(session: Session) -> list[int]:
+    """The sessions in the process list."""
+    return [int(row["Id"]) for row in session.rows(session.dialect.sql(Word.PROCESSES))]
 
 
 def said(session: Session) -> list[str]:
@@ -276,7 +282,7 @@ def test_a_stream_is_read_in_batches_and_may_be_left_early(five: dict[str, Runni
         begun = time.monotonic()
         with pytest.raises(faults.LostError):
             session.value("SELECT 1")
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 10, "no answer is waited for"
 
 
 def test_a_server_that_restarts_in_the_middle_is_lost_and_then_there_again() -> None:
@@ -288,7 +294,7 @@ def test_a_server_that_restarts_in_the_middle_is_lost_and_then_there_again() -> 
             with pytest.raises(faults.LostError):
                 session.value("SELECT SLEEP(30)")
             restarting.join()
-        wait_until(lambda: _version(server), 30, "it answers again")
+        wait_until(lambda: _version(server), 60, "it answers again")
 
 
 def _version(server: Running) -> str:

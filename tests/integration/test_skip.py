@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from integration.breaking import SERVERS, Pair, broken, caught_up, channel, counted, run, run_behind
+from integration.breaking import SERVERS, Pair, broken, caught_up, channel, counted, is_broken, run, run_behind
 from integration.least import PASSWORD, USER, granted
 from integration.operating import Operator
-from integration.trees import NEW, Node, follow, read_only, settled, tree
+from integration.trees import NEW, Node, Running, follow, read_only, settled, tree
 from support import wait_until
 from understudy.migrate.clock import SystemClock
 from understudy.migrate.journal import Event, Journal, read
@@ -83,9 +83,17 @@ def breaking_twice(pair: Pair) -> Iterator[Pair]:
     caught_up(*pair)
     run_behind(pair.replica, "INSERT INTO b.t VALUES (101, 'there'), (102, 'there')")
     run(pair.source, *(f"INSERT INTO b.t VALUES ({number}, 'new')" for number in (101, 102, 103)))
-    wait_until(lambda: failing(channel(pair.replica)), 30, "the replica is broken")
+    at = pair.source.coordinates()
+    wait_until(lambda: is_broken_with_all(pair.replica, (at.file, at.position)), 30, "the replica is broken")
     yield pair
     heal(pair)
+
+
+def is_broken_with_all(replica: Running, at: tuple[str, int]) -> bool:
+    """Whether it failed and has received all of its source's log, so that what it fails at next is there already."""
+    now = channel(replica)
+    rests = is_broken(now) and "to send event" in now.receiver_state
+    return rests and (now.read.file, now.read.position) == at
 
 
 def heal(pair: Pair) -> None:
@@ -140,6 +148,7 @@ def test_killed_at_any_point_and_ordered_again_one_is_left_out(
     arguments = [twice_broken.replica.address, expect, str(journal), str(kill_after)]
     done = subprocess.run([sys.executable, "-c", KILLED, *arguments], capture_output=True, text=True, timeout=60)
     assert done.returncode == -signal.SIGKILL, done
+    broken(twice_broken.replica)  # killed just after START, it has yet to come to the next one
     outcome = order(twice_broken, expect, journal)
     assert outcome.next_break is not None
     assert outcome.next_break.expect != expect

@@ -10,8 +10,9 @@ import pytest
 
 from containers import ROOT_PASSWORD
 from integration.operating import Operator, watching
+from integration.test_discover import refusing
 from integration.trees import Node, Running, tree
-from support import free_port, wait_until
+from support import wait_until
 from understudy.migrate.words import Word
 
 pytestmark = pytest.mark.integration
@@ -49,19 +50,19 @@ def test_json_svg_and_dot_hold_every_server(mariadb_tree: dict[str, Running], tm
 
 
 def test_a_plan_is_drawn_as_the_tree_that_shall_be(mysql_tree: dict[str, Running], tmp_path: Path) -> None:
-    address = f"127.0.0.1:{free_port()}"
-    more = f'limits = "none"\n[migrate.target]\nnew_source = "{address}"'
-    operator = Operator(tmp_path, mysql_tree["old-source"].address, more)
-    told = operator.ask("plan", "--format", "svg")
-    assert told.code == 0, told
-    cards = [[one.text for one in card.findall("{*}text")] for card in ET.fromstring(told.out).findall("{*}g")]
-    assert [address, "not seen · replica", "the connection is refused", "new", "unseen"] in cards
-    assert "\\lnew\\l" in operator.ask("plan", "--format", "dot").out
+    with refusing() as address:
+        more = f'limits = "none"\n[migrate.target]\nnew_source = "{address}"'
+        operator = Operator(tmp_path, mysql_tree["old-source"].address, more)
+        told = operator.ask("plan", "--format", "svg")
+        assert told.code == 0, told
+        cards = [[one.text for one in card.findall("{*}text")] for card in ET.fromstring(told.out).findall("{*}g")]
+        assert [address, "not seen · replica", "the connection is refused", "new", "unseen"] in cards
+        assert "\\lnew\\l" in operator.ask("plan", "--format", "dot").out
 
 
 def test_a_source_that_can_not_be_reached_is_said_and_the_exit_code_is_1(tmp_path: Path) -> None:
-    closed = f"127.0.0.1:{free_port()}"
-    told = Operator(tmp_path, closed).ask("status")
+    with refusing() as closed:
+        told = Operator(tmp_path, closed).ask("status")
     assert told.code == 1
     assert f"{closed}: the connection is refused" in told.err
     assert "Traceback" not in told.err

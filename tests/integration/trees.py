@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from docker.errors import APIError
 from docker.types import Mount
 from testcontainers.core.network import Network
 
@@ -33,7 +34,7 @@ from understudy.migrate.words import Word
 
 FIVE = ("mysql-5.6", "mysql-9.7", "mariadb-10.5", "mariadb-10.11", "mariadb-11.8")
 ANY_TLS = Tls(verify="none", minimum="1.0")
-ROOT = Login("root", Secret(ROOT_PASSWORD), ANY_TLS, read_s=60.0)
+ROOT = Login("root", Secret(ROOT_PASSWORD), ANY_TLS, connect_s=15.0, read_s=60.0)
 REPLICATION = ("repl", Secret("repl's password"))
 OLD = ("--log-slave-updates",)
 NEW = ("--gtid-mode=OFF", "--enforce-gtid-consistency=OFF")
@@ -105,6 +106,7 @@ def tree(*nodes: Node) -> Iterator[dict[str, Running]]:
             if node.under:
                 settled(servers[node.name])
                 read_only(servers[node.name])
+                fed(servers[node.under], servers[node.name])
         yield servers
 
 
@@ -128,10 +130,11 @@ def started(stack: ExitStack, net: Network, *nodes: Node) -> dict[str, Running]:
 def prepare(server: Running) -> None:
     """Wait until it answers; then an account for replicas, which is not replicated itself."""
     user, password = REPLICATION
-    with (
-        wait_until(lambda: answering(server), STARTS_WITHIN_S, f"{server.node.name} answers") as session,
-        session.unlogged(),
-    ):
+    try:
+        opened = wait_until(lambda: answering(server), STARTS_WITHIN_S)
+    except AssertionError as error:
+        raise AssertionError(f"{server.node.name} does not answer:\n{server.service.log()[-3000:]}") from error
+    with opened as session, session.unlogged():
         session.execute(f"CREATE USER {user}@'%%' IDENTIFIED BY %s", password)
         session.execute(f"GRANT REPLICATION SLAVE ON *.* TO {user}@'%'")
 
@@ -157,17 +160,33 @@ def follow(replica: Running, source: Running, channel: str = "", host: str = "")
 
 
 def break_replication(source: Running, replica: Running) -> None:
-    """Write a row to the replica that the source writes as well: its applier stops with error 1062."""
+    """Write a row to the replica that the source writes as well: its applier stops with error 1062.
+
+    Whoever leaves that row out need not start the applier before: all that comes earlier counts as applied.
+    """
     with source.sql() as session, replica.sql() as there:
         session.execute("CREATE DATABASE broken")
         session.execute("CREATE TABLE broken.t (id INT PRIMARY KEY) ENGINE=InnoDB")
         wait_until(lambda: there.rows("SHOW TABLES FROM broken") if _has(there) else None, 20, "the table arrives")
+        at = source.coordinates()
+        wait_until(lambda: _applied(replica) == (at.file, at.position), 20, "the table counts as applied")
         there.execute(there.dialect.sql(Word.READ_WRITE))
         with there.unlogged():
             there.execute("INSERT INTO broken.t VALUES (1)")
         there.execute(there.dialect.sql(Word.READ_ONLY))
         session.execute("INSERT INTO broken.t VALUES (1)")
-    wait_until(lambda: replica.channels()[0].error, 20, "the applier's error")
+    wait_until(lambda: _has_failed(replica), 20, "the applier's error")
+
+
+def _applied(replica: Running) -> tuple[str, int]:
+    channel = replica.channels()[0]
+    return channel.source_file, channel.source_pos
+
+
+def _has_failed(replica: Running) -> bool:
+    """The applier's error is told while it still stops, and before the worker's own is."""
+    channel = replica.channels()[0]
+    return bool(channel.error) and not channel.applying
 
 
 def _has(session: Session) -> bool:
@@ -183,7 +202,7 @@ def read_only(server: Running) -> None:
 def settled(replica: Running) -> None:
     """Wait until it replicates over all its channels, and knows whom it follows.
 
-    MySQL says that it receives from the moment it is connected, and asks for its source's UUID only then.
+    A server says that it receives from the moment it is connected, and asks who its source is only then.
     """
     has_uuids = not replica.node.image.startswith("mariadb")
 
@@ -191,10 +210,42 @@ def settled(replica: Running) -> None:
         channels = replica.channels()
         assert not any(channel.error for channel in channels if not channel.receiving), channels
         return bool(channels) and all(
-            channel.receiving and channel.applying and (channel.source_uuid or not has_uuids) for channel in channels
+            channel.receiving and channel.applying and channel.source_id and (channel.source_uuid or not has_uuids)
+            for channel in channels
         )
 
     wait_until(replicates, 30, f"{replica.node.name} replicates")
+
+
+def fed(source: Running, replica: Running) -> None:
+    """Wait until a source lists a replica and sends to it, which is how those who look down from there find it.
+
+    The replica registers, and then asks for the log, when it has said for a while that it receives.
+    """
+
+    def feeds() -> bool:
+        with source.sql() as session:
+            listed = rows.children(session.rows(session.dialect.sql(Word.CHILDREN)))
+            hosts = rows.dump_hosts(session.rows(session.dialect.sql(Word.PROCESSES)))
+        return replica.host in hosts and any(child.server_id == replica.server_id for child in listed)
+
+    wait_until(feeds, 30, f"{source.node.name} feeds {replica.node.name}")
+
+
+@contextmanager
+def paused(server: Running) -> Iterator[None]:
+    """As if its machine hung."""
+
+    def is_paused() -> bool:
+        with suppress(APIError):  # "unable to freeze": a busy container may take more than one try
+            server.service.container.pause()
+        return bool(server.service.state()["Status"] == "paused")
+
+    wait_until(is_paused, 30, f"{server.node.name} hangs")
+    try:
+        yield
+    finally:
+        server.service.container.unpause()
 
 
 @pytest.fixture(scope="session")

@@ -100,7 +100,7 @@ def look(database: Database, clock_: Clock, wishes: Wishes, *, is_deep: bool = F
         clock_error_ms=clocks.error_ms,
         plugins=frozenset(plugins),
         installed=frozenset(name for name, library in plugins.items() if library),
-        activity=activity(database, missing),
+        activity=activity(database, clock_, missing),
     )
     side = replace(side, own_writes=_own_writes(database, rows.number(side.variable("server_id")), missing))
     newest, age_s = heartbeat(database, wishes.heartbeat_table, missing)

@@ -6,22 +6,24 @@ Statements are cut to their first words, so that no value of the application's l
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from understudy.migrate import rows
 from understudy.migrate.checks.activity import Activity, Doing, Event, Prepared
 from understudy.migrate.checks.asking import asked
 from understudy.migrate.faults import PrivilegeError
-from understudy.migrate.ports import Database
+from understudy.migrate.ports import Clock, Database
 from understudy.migrate.words import Word
 
 FIRST_WORDS = 2
+ENDING_S = 2.0  # a session that was closed is shown until its server finds the time to end it
+LOOK_S = 0.05
 EVENTS = "SELECT EVENT_SCHEMA, EVENT_NAME, DEFINER, STATUS FROM information_schema.EVENTS"  # those it has a right to
 
 
-def activity(database: Database, missing: list[str]) -> Activity:
+def activity(database: Database, clock: Clock, missing: list[str]) -> Activity:
     """What goes on now, without this session itself."""
-    sessions = {one.id: one for one in _sessions(database, missing) if one.id != database.id}
+    sessions = {one.id: one for one in _sessions(database, clock, missing) if one.id != database.id}
     transactions = tuple(
         _transaction(row, sessions)
         for row in asked(database, Word.TRANSACTIONS, "open transactions", missing)
@@ -31,12 +33,19 @@ def activity(database: Database, missing: list[str]) -> Activity:
     return Activity(transactions, tuple(sessions.values()), _prepared(database, missing), events)
 
 
-def _sessions(database: Database, missing: list[str]) -> list[Doing]:
-    found = asked(database, Word.PROCESSES, "sessions", missing)
-    users = {rows.text(row["User"]) for row in found}
-    own = next((rows.text(row["User"]) for row in found if rows.number(row["Id"]) == database.id), "")
-    if users == {own} and not _may_see(database):
+def _sessions(database: Database, clock: Clock, missing: list[str]) -> list[Doing]:
+    """Without those of our own that were closed a moment ago, as seeing the tree does."""
+    found, end_s = _shown(database, missing), clock.monotonic_s() + ENDING_S
+    while _is_ending(found, database.id) and clock.monotonic_s() < end_s:
+        clock.sleep(LOOK_S)
+        found = _shown(database, [])
+    own = next((one.user for one in found if one.id == database.id), "")
+    if {one.user for one in found} == {own} and not _may_see(database):
         missing.append("sessions: only our own are shown; GRANT PROCESS lets it")
+    return found
+
+
+def _shown(database: Database, missing: list[str]) -> list[Doing]:
     return [
         Doing(
             rows.number(row["Id"]),
@@ -47,8 +56,17 @@ def _sessions(database: Database, missing: list[str]) -> list[Doing]:
             rows.text(row["State"]),
             rows.text(row["Command"]),
         )
-        for row in found
+        for row in asked(database, Word.PROCESSES, "sessions", missing)
     ]
+
+
+def _is_ending(found: Iterable[Doing], ours: int) -> bool:
+    """Whether one may be that of a session of ours: with our name, from here, and idle for a moment only."""
+    here = {(one.user, one.host) for one in found if one.id == ours}
+    return any(
+        one.id != ours and (one.user, one.host) in here and one.command in ("Sleep", "Quit") and one.seconds < ENDING_S
+        for one in found
+    )
 
 
 def _may_see(database: Database) -> bool:

@@ -159,7 +159,7 @@ def wordpress_twice(old_database: str, new_database: str) -> Iterator[Site]:
 def install(port: int) -> None:
     """Install the site with its own installer, as a person would with a browser."""
     visitor = Visitor(port)
-    wait_until(lambda: is_served(port), 60, "WordPress answers")
+    wait_until(lambda: is_served(port), 180, "WordPress answers")
     assert b"Welcome to the famous five-minute WordPress" in visitor.ask("/wp-admin/install.php?step=1").body
     fields = {
         "weblog_title": "The Understudy",

@@ -48,14 +48,14 @@ def test_a_newcomer_browses_and_sees_what_a_changed_database_changes(site: Site)
             visitor.close()
             return b""
 
-    wait_until(lambda: "Évening number 12".encode() in home(), 60, "Understudy serves the site")
+    wait_until(lambda: "Évening number 12".encode() in home(), 120, "Understudy serves the site")
     assert visitor.ask("/?rest_route=/wp/v2/posts").status == 200
     report = ["exec", "-T", "understudy", "understudy", "diffs", "report", "-c", "understudy.toml"]
-    wait_until(lambda: "no difference that the new stack is to blame for" in project(*report), 30)
+    wait_until(lambda: "no difference that the new stack is to blame for" in project(*report), 120)
 
     project("exec", "-T", "new-app", "plant-difference")
     assert visitor.ask("/?rest_route=/wp/v2/posts").status == 200
-    text = wait_until(lambda: (shown := project(*report)) and "only the new database has" in shown and shown, 30)
+    text = wait_until(lambda: (shown := project(*report)) and "only the new database has" in shown and shown, 120)
     assert re.search(r"value .*title", text), text
     visitor.close()
 

@@ -67,7 +67,7 @@ class Tree:
         """What a command says where the servers' names are known: in a container that stays, which is quicker."""
         done = subprocess.run(
             ["docker", "exec", "-e", "COLUMNS=110", self._shell, "understudy", "migrate", *arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
         )  # fmt: skip
         return Told(done.returncode, done.stdout)
 
@@ -75,7 +75,7 @@ class Tree:
         """What a command prints that is run on the host."""
         done = subprocess.run(
             [COMMAND, "migrate", *arguments, "-c", self.file],
-            capture_output=True, text=True, timeout=60, env={**os.environ, "COLUMNS": "140"},
+            capture_output=True, text=True, timeout=180, env={**os.environ, "COLUMNS": "140"},
         )  # fmt: skip
         assert done.returncode == 0, done
         return done.stdout
@@ -104,7 +104,7 @@ def test_orders_keep_coming(tree: Tree) -> None:
         return int(source["server"]["binlog_pos"])
 
     first = written()
-    wait_until(lambda: written() > first, 20, "another order")
+    wait_until(lambda: written() > first, 60, "another order")
 
 
 def shown() -> list[tuple[str, str]]:

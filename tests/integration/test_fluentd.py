@@ -22,7 +22,7 @@ def server() -> Iterator[Service]:
     # On the host's network: Docker's own port forwarding would take what nobody reads yet.
     port = free_port()
     with running("fluentd-server-1.0", environ={"PORT": str(port)}, port=port, network_mode="host") as service:
-        wait_until(lambda: "listening" in service.log(), 20, "FluentServer listens")
+        wait_until(lambda: "listening" in service.log(), 60, "FluentServer listens")
         yield service
 
 
@@ -66,7 +66,7 @@ def test_a_difference_arrives_with_its_place_and_both_values(
 ) -> None:
     with understudy(tmp_path, stacks, server) as proxy:
         ask(proxy, "/same", "/different")
-        wait_until(lambda: differences(server), 20, "an event arrives")
+        wait_until(lambda: differences(server), 60, "an event arrives")
         proxy.settled(2)
         [event] = events(server, "site.difference")
         assert event["method"] == "GET"
@@ -74,7 +74,7 @@ def test_a_difference_arrives_with_its_place_and_both_values(
         assert (event["kind"], event["old"], event["new"]) == ("value", "1", "2")
         assert event["shadow"] == "new"
         all_sent = {"sent": 1, "dropped": 0, "connected": True}
-        wait_until(lambda: proxy.status()["judge"]["fluentd"] == all_sent, 5, "it is counted")
+        wait_until(lambda: proxy.status()["judge"]["fluentd"] == all_sent, 60, "it is counted")
 
 
 @pytest.mark.slow
@@ -86,7 +86,7 @@ def test_a_statistics_event_arrives_each_minute(tmp_path: Path, stacks: dict[str
             ask(proxy, "/same")
             return events(server, "site.statistics")
 
-        [event] = wait_until(statistics, 80, "a minute's statistics arrive")
+        [event] = wait_until(statistics, 120, "a minute's statistics arrive")
         assert 60 <= event["seconds"] < 70
         assert event["different"] == 1
         assert event["judged"] == event["equal"] + 1
@@ -102,7 +102,7 @@ def test_a_server_that_was_down_at_the_start_gets_everything_once_it_is_up(
         nothing_sent = {"sent": 0, "dropped": 0, "connected": False}
         assert proxy.settled(2)["judge"]["fluentd"] == nothing_sent
         server.container.start()
-        wait_until(lambda: differences(server) == {"/different-1": 1, "/different-2": 1}, 20, "both arrive")
+        wait_until(lambda: differences(server) == {"/different-1": 1, "/different-2": 1}, 60, "both arrive")
 
 
 def test_a_restart_in_the_middle_is_bridged_and_what_is_dropped_is_counted(
@@ -110,19 +110,19 @@ def test_a_restart_in_the_middle_is_bridged_and_what_is_dropped_is_counted(
 ) -> None:
     with understudy(tmp_path, stacks, server, max_queued=5) as proxy:
         ask(proxy, "/different-before")
-        wait_until(lambda: differences(server)["/different-before"], 20, "the first arrives")
+        wait_until(lambda: differences(server)["/different-before"], 60, "the first arrives")
 
         server.container.stop(timeout=5)
         ask(proxy, *(f"/different-{n}" for n in range(20)))
         proxy.settled(21)
         server.container.start()
-        wait_until(lambda: differences(server)["/different-19"], 30, "the last arrives")
+        wait_until(lambda: differences(server)["/different-19"], 60, "the last arrives")
 
         def fluentd() -> dict[str, Any] | None:
             counts: dict[str, Any] = proxy.status()["judge"]["fluentd"]
             return counts if counts["sent"] + counts["dropped"] == 21 else None
 
-        counts = wait_until(fluentd, 10, "each event is sent or dropped")
+        counts = wait_until(fluentd, 60, "each event is sent or dropped")
         assert counts["connected"]
         assert 0 < counts["dropped"] <= 15
         arrived = differences(server)

@@ -28,7 +28,7 @@ class SlowOnce:
     def __call__(self, asked: Asked) -> Answer:
         if asked.target == "/slow":
             self.asked.set()
-            assert self.go.wait(30)
+            assert self.go.wait(60)
         return Answer(b"from the application")
 
 
@@ -52,7 +52,7 @@ def product(app: tuple[AppServer, SlowOnce], tmp_path: Path) -> Iterator[Service
         volumes={file: "/etc/understudy/understudy.toml"}, extra_hosts={GATEWAY: "host-gateway"},
         healthcheck={"interval": 1_000_000_000},
     ) as service:  # fmt: skip
-        wait_until(lambda: is_served(service), 30, f"the image serves: {service.log()}")
+        wait_until(lambda: is_served(service), 60, f"the image serves: {service.log()}")
         yield service
 
 
@@ -87,7 +87,7 @@ def test_docker_stop_lets_a_request_in_flight_finish(product: Service, app: tupl
     slow = app[1]
     with ThreadPoolExecutor(2) as pool:
         in_flight = pool.submit(ask, product, "/slow")
-        assert slow.asked.wait(20)
+        assert slow.asked.wait(60)
         stopping = pool.submit(product.container.stop, timeout=40)
         wait_until(lambda: not is_served(product), 20, "it takes no new connections")
         slow.go.set()

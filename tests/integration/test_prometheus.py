@@ -43,7 +43,7 @@ def proxy(tmp_path: Path, understudy: Callable[[Mapping[str, Any]], Understudy])
 
 def test_promtool_finds_nothing_to_complain_of(proxy: Understudy) -> None:
     promtool = ["docker", "run", "--rm", "-i", "--entrypoint", "promtool", image("prometheus-2.42"), "check", "metrics"]
-    checked = subprocess.run(promtool, input=proxy.metrics(), capture_output=True, text=True, timeout=60)
+    checked = subprocess.run(promtool, input=proxy.metrics(), capture_output=True, text=True, timeout=180)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
@@ -65,9 +65,9 @@ def test_a_real_prometheus_scrapes_it(proxy: Understudy, tmp_path: Path) -> None
             except OSError:
                 return []
 
-        up = wait_until(lambda: [s for s in ask("up") if s["value"][1] == "1"], 30, "Prometheus says that it is up")
+        up = wait_until(lambda: [s for s in ask("up") if s["value"][1] == "1"], 60, "Prometheus says that it is up")
         assert up[0]["metric"] == {"__name__": "up", "instance": target, "job": "understudy"}
-        series = wait_until(lambda: ask('{__name__=~"understudy_.*"}'), 10)
+        series = wait_until(lambda: ask('{__name__=~"understudy_.*"}'), 60)
         values = {(s["metric"]["__name__"], s["metric"].get("bucket")): float(s["value"][1]) for s in series}
         assert values["understudy_requests_received_total", None] == 3
         in_buckets = sum(n for (name, bucket), n in values.items() if name == "understudy_requests_total" and bucket)

@@ -229,9 +229,9 @@ def test_lag_is_no_finding(stage: Stage) -> None:
             with stage.old.sql() as session:
                 session.execute(f"UPDATE {database}.t SET k = 12345")
             running = pool.submit(stage.verify, f"{database.strip('`')}.*")
-            wait_until(lambda: waiting(stage.new), 30, "verify waits for the new side")
+            wait_until(lambda: waiting(stage.new), 60, "verify waits for the new side")
             assert not running.done()
-        assert running.result(60).result is Result.EQUAL
+        assert running.result(180).result is Result.EQUAL
 
 
 def waiting(server: Running) -> bool:
@@ -289,11 +289,11 @@ def test_killed_in_the_middle_it_goes_on_and_reads_nothing_twice(stage: Stage) -
     with locked(stage.old, f"{database}.z"):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         try:
-            wait_until(lambda: proved(operator, f"{database}.a"), 40, "the first table is proved")
+            wait_until(lambda: proved(operator, f"{database}.a"), 120, "the first table is proved")
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done
     (run,) = json.loads(done.stdout)["runs"]
     assert run["resumed"]
@@ -306,9 +306,9 @@ def in_the_middle(stage: Stage, database: str, operator: Operator, do: Any) -> O
     with ThreadPoolExecutor(1) as pool:
         with locked(stage.old, f"{database}.z"):
             running = pool.submit(compared, operator, f"{database.strip('`')}.*")
-            wait_until(lambda: proved(operator, f"{database}.a"), 40, "the first table is proved")
+            wait_until(lambda: proved(operator, f"{database}.a"), 120, "the first table is proved")
             do()
-        return running.result(60)
+        return running.result(180)
 
 
 def test_a_table_that_is_altered_meanwhile_is_read_again(stage: Stage) -> None:
@@ -516,7 +516,7 @@ def busy(server: Running, sessions: int) -> Iterator[None]:
         for session in opened:
             pool.submit(sleep, session)
         try:
-            wait_until(lambda: sum("SLEEP" in str(row["Info"]) for row in processes(root)) == sessions, 20, "they run")
+            wait_until(lambda: sum("SLEEP" in str(row["Info"]) for row in processes(root)) == sessions, 60, "they run")
             yield
         finally:
             for session in opened:
@@ -533,10 +533,10 @@ def test_it_is_held_while_too_many_threads_run_on_the_old_side_says_so_and_goes_
         with busy(stage.old, 12):
             running = pool.submit(lambda: list(outcomes(load(operator.file), asked, console)))
             held = re.compile(r"held: 1\d threads run on the old side · 0 rows · 1 tables")
-            wait_until(lambda: held.search(terminal.getvalue()) or running.done(), 30, "it says that it is held")
+            wait_until(lambda: held.search(terminal.getvalue()) or running.done(), 60, "it says that it is held")
             assert not running.done(), running.result()
             assert not proved(operator, f"{database}.t")
-        (outcome,) = running.result(60)
+        (outcome,) = running.result(180)
     assert (outcome.result, outcome.rows) == (Result.EQUAL, 100), outcome
 
 
@@ -557,14 +557,14 @@ def test_an_account_that_is_refused_while_reading_is_held_is_told_at_once_and_as
             ending = threading.Event()
             try:
                 waits = pool.submit(guard.wait, ending)
-                wait_until(lambda: "threads run" in guard.why, 10, "it is held")
+                wait_until(lambda: "threads run" in guard.why, 60, "it is held")
                 stage.spoil(side, "DROP USER held@'%'")
                 with refusing.sql() as root:
                     for row in root.rows("SHOW PROCESSLIST"):
                         if row["User"] == "held":
                             root.execute(f"KILL {row['Id']}")
                 with pytest.raises(LoginError):
-                    waits.result(30)
+                    waits.result(60)
             finally:
                 ending.set()
     finally:

@@ -141,7 +141,7 @@ def writing(server: Running, statements: Iterator[str]) -> Iterator[list[Any]]:
     thread = threading.Thread(target=write, name="writer")
     thread.start()
     try:
-        wait_until(lambda: len(done) > 10, 30, "writes flow")
+        wait_until(lambda: len(done) > 10, 60, "writes flow")
         yield done
     finally:
         end.set()

@@ -137,10 +137,12 @@ UNTRUSTED_HINT = (
 PLAINTEXT_HINT = "this server demands TLS, and none was tried: give it tls settings under [migrate]"
 
 
-def translated(address: str, number: int, message: str, cause: BaseException | None = None) -> ServerError:
+def translated(
+    address: str, number: int, message: str, cause: BaseException | None = None, *, logged_in: bool = False
+) -> ServerError:
     """The error for a server's own number and message, secrets already taken out; `cause` is what the network said."""
     if isinstance(cause, OSError):
-        return of_network(address, cause)
+        return of_network(address, cause, logged_in=logged_in)
     if number == 2013 and "timed out" in message:
         return SilentError(address, "no answer in time", number)
     kind = KINDS.get(number, StatementError)
@@ -155,9 +157,14 @@ def translated(address: str, number: int, message: str, cause: BaseException | N
     return kind(address, f"{message} (error {number})" if number else message, number)
 
 
-def of_network(address: str, error: OSError) -> ServerError:
-    """The error for what the operating system or TLS said."""
+def of_network(address: str, error: OSError, *, logged_in: bool = False) -> ServerError:
+    """The error for what the operating system or TLS said.
+
+    Once somebody is logged in TLS was agreed on: then it complains of a peer that is gone, as of an "EOF in violation".
+    """
     match error:
+        case ssl.SSLError() if logged_in:
+            return LostError(address, f"the connection broke: {getattr(error, 'reason', None) or error}")
         case ssl.SSLCertVerificationError():
             return TlsError(address, f"its certificate is not trusted: {error.verify_message}", hint=UNTRUSTED_HINT)
         case ssl.SSLError():

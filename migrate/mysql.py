@@ -148,7 +148,7 @@ class Session:
     def stream(self, sql: str, *arguments: object, batch: int = 1000) -> Iterator[Sequence[tuple[Any, ...]]]:
         """The rows as tuples, `batch` at a time, never all in memory; the session does nothing else meanwhile."""
         self.asked += 1
-        with translating(self.address, self._password, _secrets(arguments)):
+        with translating(self.address, self._password, _secrets(arguments), logged_in=True):
             cursor = self._connection.cursor(SSCursor)
             whole = False
             try:
@@ -233,7 +233,7 @@ class Session:
         self.asked += 1
         try:
             with (
-                translating(self.address, self._password, _secrets(arguments)),
+                translating(self.address, self._password, _secrets(arguments), logged_in=True),
                 self._reading(sql),
                 self._connection.cursor(kind) as cursor,
             ):

@@ -43,23 +43,27 @@ def deadline(peer: socket.socket, seconds: float, broken: type[Exception] = pymy
 
 
 @contextmanager
-def translating(address: str, login: Secret, sent: Sequence[Secret] = ()) -> Iterator[None]:
+def translating(address: str, login: Secret, sent: Sequence[Secret] = (), *, logged_in: bool = False) -> Iterator[None]:
     """Turn what the driver or the network raises into a `ServerError` without the login's password or what was sent."""
     try:
         yield
     except pymysql.Error as error:
-        raise _translated(address, error, login, sent) from None  # its text may hold secrets, and a traceback shows it
+        why = _translated(address, error, login, sent, logged_in)
+        raise why from None  # its text may hold secrets, and a traceback shows it
     except OSError as error:
-        raise faults.of_network(address, error) from error
+        raise faults.of_network(address, error, logged_in=logged_in) from error
     except UnicodeError as error:
         raise faults.StatementError(address, f"text that can't be sent or read: {error}") from error
 
 
-def _translated(address: str, error: pymysql.Error, login: Secret, sent: Sequence[Secret]) -> faults.ServerError:
+def _translated(
+    address: str, error: pymysql.Error, login: Secret, sent: Sequence[Secret], logged_in: bool
+) -> faults.ServerError:
     number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     if isinstance(error, pymysql.InterfaceError) and not number:
         return faults.LostError(address, "the session is closed")
     said = str(error.args[-1]) if error.args else ""
     message = hide(cut_echo(said) if sent else said, [login, *sent])
     cause = getattr(error, "original_exception", None) or error.__context__
-    return faults.translated(address, number, message, cause if isinstance(cause, OSError) else None)
+    network = cause if isinstance(cause, OSError) else None
+    return faults.translated(address, number, message, network, logged_in=logged_in)

@@ -90,8 +90,8 @@ class Attach(Base):
                 self.world.note(**Before.seen(session))
             self._set_modes(session)
             session.execute(closes(session.dialect))
+            say(session, Word.STOP)  # one that applies tells later how far it is: it would pass for fresh meanwhile
             if self._is_fresh(session):
-                say(session, Word.STOP)
                 self._tell_past(session)
                 self._place(session, follow)
             say(session, Word.START)

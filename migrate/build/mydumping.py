@@ -112,10 +112,16 @@ class Tail:
 
     def statements(self) -> Iterator[tuple[str, bytes]]:
         """Those that have ended by now: within a string a newline is written as \\n."""
-        if self._path.stat().st_size == self._read:
+        try:
+            file = self._path.open("rb")
+        except FileNotFoundError:  # mydumper begins a file for a table without rows too, and removes it again
+            if self._read:
+                raise
             return
         parts = [self.held]
-        with self._path.open("rb") as file:
+        with file:
+            if os.fstat(file.fileno()).st_size == self._read:
+                return
             file.seek(self._read)
             while chunk := file.read(program.CHUNK):
                 self._read += len(chunk)

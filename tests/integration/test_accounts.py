@@ -23,7 +23,7 @@ from understudy.migrate.words import Word
 
 pytestmark = pytest.mark.integration
 
-LOGINS = OneLogin(Login("root", ROOT.password, ANY_TLS, read_s=60))
+LOGINS = OneLogin(Login("root", ROOT.password, ANY_TLS, connect_s=15, read_s=60))
 SHARED = (
     "CREATE DATABASE shop",
     "CREATE TABLE shop.t (id INT PRIMARY KEY, v INT)",
@@ -268,7 +268,7 @@ LEAST = [("mysql-5.6", "new97"), ("mysql-9.7", "new97"), ("mariadb-10.5", "maria
 def test_the_least_account_copies_everything_and_without_sight_of_triggers_nothing(
     servers: dict[str, Running], old: str, new: str
 ) -> None:
-    login = Login("least", Secret("a password"), ANY_TLS, read_s=60)
+    login = Login("least", Secret("a password"), ANY_TLS, connect_s=15, read_s=60)
     wanted = Copying(servers[old].address, servers[new].address, "dump", Build(parallel=2), OneLogin(login))
     words = {old: (Word.COPY_FROM, Word.HOLD_STILL, Word.COORDINATES), new: (Word.COPY_TO,)}
     for name, needs in words.items():

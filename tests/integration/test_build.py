@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -13,7 +15,18 @@ from typing import Any, NamedTuple
 import pytest
 
 from integration.operating import Operator
-from integration.trees import OLD, Node, Running, answering, follow, network, read_only, settled, started
+from integration.trees import (
+    OLD,
+    STARTS_WITHIN_S,
+    Node,
+    Running,
+    answering,
+    follow,
+    network,
+    read_only,
+    settled,
+    started,
+)
 from support import COMMAND, wait_until
 from understudy.migrate import grants
 from understudy.migrate.gtidmode import way
@@ -167,7 +180,7 @@ def equal(servers: list[Running]) -> None:
     """All servers hold the same rows, once the writes have arrived."""
     wanted = contents(servers[0])
     for server in servers[1:]:
-        wait_until(lambda server=server: contents(server) == wanted, 20, f"{server.node.name} holds the same rows")
+        wait_until(lambda server=server: contents(server) == wanted, 120, f"{server.node.name} holds the same rows")
 
 
 def events(server: Running) -> dict[str, str]:
@@ -195,33 +208,46 @@ def asked_of(server: Running) -> list[str]:
     return [str(row["said"]) for row in rows]
 
 
-KILLS = (
-    ("intent", "copy", ""),
-    ("note", "copy", "at"),
-    ("intent", "accounts", ""),
-    ("note", "attach", "replicator_created_on"),
-    ("note", "attach", "gtid_mode_before"),
-    ("note", "attach", "begun_at"),
-    ("intent", "catch-up", ""),
+KILLS = (  # the entry of the journal, and the statement after it that is the last
+    ("intent", "copy", "", "INSERT INTO"),
+    ("note", "copy", "at", ""),
+    ("intent", "accounts", "", "CREATE USER"),
+    ("note", "attach", "replicator_created_on", "CREATE USER"),
+    ("note", "attach", "gtid_mode_before", "SET PERSIST gtid_mode"),
+    ("note", "attach", "begun_at", "CHANGE REPLICATION SOURCE"),
+    ("intent", "catch-up", "", "SHOW REPLICA STATUS"),
 )
+KILLED = """
+import os, signal, sys
+from understudy.__main__ import main
+from understudy.migrate.journal import Journal
+from understudy.migrate.mysql import Session
+event, kind, key, last, *arguments = sys.argv[1:]
+write, run, written = Journal.write, Session._run, []
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+def writes(self, wrote, step="", **detail):
+    entry = write(self, wrote, step, **detail)
+    if str(wrote) == event and f"-{kind}-" in step and (not key or key in detail):
+        written.append(entry) if last else die()
+    return entry
+def runs(self, sql, *more):
+    answer = run(self, sql, *more)
+    if written and str(sql).startswith(last):
+        die()
+    return answer
+Journal.write, Session._run = writes, runs
+sys.argv = ["understudy", *arguments]
+main()
+"""
 
 
-def killed_at(where: Site, event: str, kind: str, key: str) -> bool:
-    """Run the build until its journal has such an entry, and kill it there; False where it came to its end before."""
-    before = len(where.entries())
-
-    def is_there() -> bool:
-        return process.poll() is not None or any(
-            entry.event == event and f"-{kind}-" in entry.step and (not key or key in entry.detail)
-            for entry in where.entries()[before:]
-        )
-
-    with where.background() as process:
-        wait_until(is_there, 60, f"{event} of {kind} {key}")
-        process.kill()
-        said = process.communicate()[0]
-    assert process.returncode in (0, -9), said
-    return process.returncode == -9
+def killed_at(where: Site, event: str, kind: str, key: str, last: str) -> None:
+    """Run the build until its journal has such an entry and such a statement was said after it, and kill it there."""
+    asked = ["migrate", "build", "--execute", "-c", str(where.operator.file)]
+    command = [sys.executable, "-c", KILLED, event, kind, key, last, *asked]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == -signal.SIGKILL, done
 
 
 def test_a_tree_is_built_while_production_writes_killed_in_the_middle_of_every_kind_of_step(upgrade: Site) -> None:
@@ -234,12 +260,10 @@ def test_a_tree_is_built_while_production_writes_killed_in_the_middle_of_every_k
         shown = upgrade.build()
         assert "dry run" in shown
         assert not upgrade.journal.exists()
-        killed = 0
         for where in KILLS:
-            killed += killed_at(upgrade, *where)
+            killed_at(upgrade, *where)
             if "gtid_mode_before" in where:
                 halfway(upgrade["new-source"])
-        assert killed >= len(KILLS) - 2
         upgrade.build("--execute")
         assert writer.written > 50
     equal(list(upgrade.servers.values()))
@@ -352,13 +376,13 @@ def test_a_server_that_restarts_while_it_catches_up_is_waited_for(upgrade: Site)
         holding.execute("LOCK TABLES shop.orders READ")
         with old.sql() as session:
             session.execute("INSERT INTO shop.orders (note) VALUES ('it can not be applied yet')")
-        wait_until(lambda: new.channels()[0].lag_s, 20, "it is behind")
+        wait_until(lambda: new.channels()[0].lag_s, 60, "it is behind")
         with upgrade.background("--until", "5") as process:
-            wait_until(lambda: "catch-up" in upgrade.entries()[-1].step, 30, "it waits")
+            wait_until(lambda: "catch-up" in upgrade.entries()[-1].step, 60, "it waits")
             new.service.container.restart(timeout=1)
-            said = process.communicate(timeout=60)[0]
+            said = process.communicate(timeout=STARTS_WITHIN_S)[0]
     assert process.returncode == 0, said
-    wait_until(lambda: answering(new), 30, "it answers")
+    wait_until(lambda: answering(new), STARTS_WITHIN_S, "it answers").close()
     equal([old, new])
     upgrade.build("--undo", "--execute")
 
@@ -393,6 +417,7 @@ def test_what_stands_in_the_way_is_told_in_the_servers_own_words_and_mended_the_
         session.execute("DROP TABLE shop.orders")
     with upgrade["old-source"].sql() as session:
         session.execute("INSERT INTO shop.orders (note) VALUES ('no table for it')")
+    wait_until(lambda: new.channels()[0].error, 60, "the row has come to it")  # else it has caught up until then
     broken = upgrade.operator.ask("build", "--execute")
     assert broken.code == 1
     assert "the applier that follows" in broken.err
@@ -481,13 +506,16 @@ def test_two_builds_at_once_are_one_too_many(upgrade: Site) -> None:
     with upgrade.wanting("gtid_at_cutover = true"):
         upgrade.plan()
     before = len(upgrade.entries())
-    with upgrade.background() as first:
-        wait_until(lambda: len(upgrade.entries()) > before, 30, "it has begun")
-        second = upgrade.operator.ask("build", "--execute")
-        first.communicate(timeout=60)
+    with upgrade.at(upgrade.saved()["under"]).sql() as holding:
+        holding.execute("LOCK TABLES shop.orders WRITE")  # until then the first does not come to its end
+        with upgrade.background() as first:
+            wait_until(lambda: len(upgrade.entries()) > before, 30, "it has begun")
+            second = upgrade.operator.ask("build", "--execute")
+            holding.execute("UNLOCK TABLES")
+            said = first.communicate(timeout=120)[0]
     assert second.code == 1
     assert "held by process" in second.err
-    assert first.returncode == 0
+    assert first.returncode == 0, said
 
 
 def test_what_the_plan_leaves_to_the_cutover_turns_gtid_on_and_every_statement_can_be_taken_back(upgrade: Site) -> None:
@@ -514,7 +542,7 @@ def test_what_the_plan_leaves_to_the_cutover_turns_gtid_on_and_every_statement_c
     equal([new, leaf])
     assert leaf.channels()[0].auto_position
     new.service.container.restart(timeout=1)
-    with wait_until(lambda: answering(new), 30, "it answers") as session:
+    with wait_until(lambda: answering(new), STARTS_WITHIN_S, "it answers") as session:
         session.execute("INSERT INTO shop.orders (note) VALUES ('it is writable after a restart too')")
         assert session.value("SELECT @@GLOBAL.gtid_mode") == "ON"
     for act in reversed(plan["at_cutover"]):
@@ -533,7 +561,7 @@ def applied(replica: Running, source: Running) -> None:
     for server in (replica, source):
         with server.sql() as session:
             if server is replica:
-                assert session.value(session.dialect.sql(Word.WAIT_POSITION), at.file, at.position, 20) >= 0
+                assert session.value(session.dialect.sql(Word.WAIT_POSITION), at.file, at.position, 50) >= 0
             status = session.row("SHOW GLOBAL STATUS LIKE 'Ongoing_anonymous_transaction_count'") or {}
             assert status["Value"] == "0"
 
@@ -582,7 +610,7 @@ def test_mariadb_is_built_from_10_5_to_11_8_in_json_by_position_then_by_gtid_and
         equal(list(maria.servers.values()))
         assert new.channels()[0].auto_position
         new.service.container.restart(timeout=1)
-        wait_until(lambda: answering(new), 30, "it answers")
+        wait_until(lambda: answering(new), STARTS_WITHIN_S, "it answers").close()
         settled(new)
         assert drawn(maria, new).split()[-1] == "writable", "status shows that it is no longer closed"
         assert f"{new.address}: lost since it was done, and to be set again: read_only is off" in maria.build()

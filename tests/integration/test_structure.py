@@ -15,7 +15,7 @@ import pytest
 from containers import network
 from integration.copying import copied, without_unknown
 from integration.least import PASSWORD, USER, granted
-from integration.trees import ANY_TLS, FIVE, Node, Running, answering, started
+from integration.trees import ANY_TLS, FIVE, STARTS_WITHIN_S, Node, Running, answering, started
 from integration.verifying import Planted
 from support import wait_until
 from understudy.migrate import grants
@@ -412,6 +412,7 @@ def test_replicated_events_wait_for_the_cutover_and_one_that_was_off_is_told_apa
         wait_until(lambda: len(new.rows(events)) == 2, 30, "both events arrive")
         found = structure.differences(old, new)
         old.execute("DROP DATABASE cutover")
+        wait_until(lambda: not new.rows("SHOW DATABASES LIKE 'cutover'"), 60, "it is as it was")
     told = {(one.name, one.note, one.mend) for one in found if one.name.startswith("cutover.")}
     assert told == {
         ("cutover.runs", True, ("ALTER DEFINER = 'ghost'@'%' EVENT `cutover`.`runs` ENABLE;",)),
@@ -440,7 +441,7 @@ def test_a_counter_that_a_server_tells_too_low_after_a_restart_is_asked_again(se
     with servers["mysql-5.6"].sql() as old:
         old.execute("INSERT INTO counting.behind VALUES (NULL)")
         restarted.service.container.restart(timeout=60)
-        wait_until(lambda: answering(restarted), 60, "it answers").close()
+        wait_until(lambda: answering(restarted), STARTS_WITHIN_S, "it answers").close()
         with (
             granted({"new": restarted}, ("verify",)),
             MySql(OneLogin(Login(USER, Secret(PASSWORD), ANY_TLS))).open(restarted.address) as new,

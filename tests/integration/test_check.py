@@ -98,7 +98,7 @@ def test_without_any_one_of_its_privileges_what_is_not_known_and_the_privilege_a
 
 def gaps(server: Running) -> list[str]:
     """What a session of the account is told that it may not know."""
-    with MySql(OneLogin(Login(USER, Secret(PASSWORD), ANY_TLS))).open(server.address) as session:
+    with MySql(OneLogin(Login(USER, Secret(PASSWORD), ANY_TLS, connect_s=15.0))).open(server.address) as session:
         side = look(session, SystemClock(), Wishes(), is_deep=True)
         return [*side.missing, *observe(session).server.missing]
 

@@ -71,7 +71,7 @@ class Stage(NamedTuple):
                 source=self.servers[source].address,
                 user="root",
                 password_file=str(self.folder / "password"),
-                connect_ms=2000,
+                connect_ms=15_000,
                 tls=Tls(verify="none", minimum="1.0"),
                 target=target or Target(),
             ),

@@ -224,7 +224,7 @@ def test_what_an_account_may_not_read_is_said(servers: dict[str, Running]) -> No
 
 def as_least(server: Running) -> Session:
     """A session of the account that has the least privileges."""
-    return MySql(OneLogin(Login(USER, Secret(PASSWORD), ANY_TLS))).open(server.address)
+    return MySql(OneLogin(Login(USER, Secret(PASSWORD), ANY_TLS, connect_s=15.0))).open(server.address)
 
 
 def test_a_sample_keeps_to_its_bounds_and_begins_with_the_newest_log(servers: dict[str, Running]) -> None:

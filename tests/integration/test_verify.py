@@ -548,7 +548,7 @@ def test_an_account_that_is_refused_while_reading_is_held_is_told_at_once_and_as
     for one in ("old", "new"):
         stage.spoil(one, *made)
     refusing = stage.old if side == "old" else stage.new
-    servers = MySql(OneLogin(Login("held", Secret("x"), ANY_TLS)))
+    servers = MySql(OneLogin(Login("held", Secret("x"), ANY_TLS, connect_s=15.0)))
     try:
         with (
             Guard(servers, stage.old.address, [stage.new.address], (5.0, -1, 600.0)) as guard,

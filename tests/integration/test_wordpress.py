@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -41,19 +42,29 @@ def new(site: Site) -> Iterator[Relay]:
 
 
 def settings(old: Relay, new: Relay, mirror: Mapping[str, Any] | None = None, **sections: Any) -> dict[str, Any]:
-    """No more shadows at once than Apache has processes for: one a connection, whether it is asked something or not."""
+    """No more shadows at once than Apache has processes for: one a connection, whether it is asked something or not.
+
+    A busy machine may take its time for an answer, and none shall count as failed for that.
+    """
     return {
         "stacks": {"old": {"url": old.url, "role": "primary"}, "new": {"url": new.url, "role": "shadow"}},
         "mirror": {"max_in_flight": 16, "max_queued": 1000, **(mirror or {})},
+        "timeouts": {"shadow": 60_000, "connect": 30_000},
         **sections,
     }
 
 
 def assert_served_by_the_old_stack(visitor: Visitor, old: Relay) -> None:
-    """What the visitor got is byte for byte what the old stack sent in answer to that very request."""
-    sent = old.answers()
+    """What the visitor got is byte for byte what the old stack sent in answer to that very request.
+
+    Understudy may have asked it again, over a connection that was there before the first one's.
+    """
+    sent = defaultdict(list)
+    for conversation in list(old.conversations):
+        for request_id, answer in conversation.answers():
+            sent[request_id].append(end_to_end(answer))
     for request_id, answer in visitor.answers.items():
-        assert end_to_end(answer) == end_to_end(sent[request_id]), request_id
+        assert end_to_end(answer) in sent[request_id], request_id
 
 
 def test_users_get_the_old_stacks_bytes_and_each_request_is_counted_once(
@@ -205,9 +216,9 @@ def browse_together(site: Site, port: int, rounds: int, during: Callable[[], Non
 
     with ThreadPoolExecutor(4) as pool:
         browsing = [pool.submit(browse, Visitor(port)) for _ in range(4)]
-        assert begun.wait(60)
+        assert begun.wait(120)
         during()
-        return [future.result(timeout=120) for future in browsing]
+        return [future.result(timeout=300) for future in browsing]
 
 
 def kill(site: Site, new: Relay) -> None:
@@ -220,7 +231,7 @@ def hang(site: Site, new: Relay) -> None:
             site.new.container.pause()
         return bool(site.new.state()["Status"] == "paused")
 
-    wait_until(is_paused, 20, "the new stack hangs")
+    wait_until(is_paused, 60, "the new stack hangs")
 
 
 def slow(site: Site, new: Relay) -> None:
@@ -237,7 +248,7 @@ def recover(site: Site, new: Relay) -> None:
         site.new.container.unpause()
     site.new.container.start()
     visitor = Visitor(site.new.port)
-    wait_until(lambda: answers(visitor), 30, "the new stack answers again")
+    wait_until(lambda: answers(visitor), 120, "the new stack answers again")
     visitor.close()
 
 
@@ -275,7 +286,7 @@ def test_users_notice_nothing_of_a_new_stack_that_fails(
         visitor.ask("/wp-login.php")
         return bool(proxy.status()["requests"]["equal"] > requests["equal"])
 
-    wait_until(is_compared_again, 20, "the new stack is asked again")
+    wait_until(is_compared_again, 60, "the new stack is asked again")
     visitor.close()
 
 
@@ -285,6 +296,10 @@ def test_a_new_database_that_dies_is_told_as_the_new_stacks_errors(
     proxy = understudy(settings(old, new, mirror={"settle_per_second": 0}))
     try:
         visitors = browse_together(site, proxy.port, 1, site.new_db.container.kill)
+        visitors.append(Visitor(proxy.port))
+        visitors[-1].ask("/")  # however long it took to kill, this is asked without a database
+        visitors[-1].close()
+        proxy.settled(sum(len(visitor.answers) for visitor in visitors))
     finally:
         site.new_db.container.start()
         with site.new_db.sql():

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,16 @@ def test_without_a_database_it_says_what_to_do(settings: Any, tmp_path: Path) ->
     error = run("report", "-c", _write(tmp_path)).exception
     assert isinstance(error, StoreError)
     assert "understudy diffs judge" in error.hint
+
+
+def test_a_database_that_the_judge_has_only_just_made_is_none_yet(settings: Any, tmp_path: Path) -> None:
+    database = settings().database
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(database)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+    error = run("report", "-c", _write(tmp_path)).exception
+    assert isinstance(error, StoreError)
+    assert "no differences have been judged yet" in error.message
 
 
 def test_recordings_are_judged_again_under_new_rules(config: Path) -> None:

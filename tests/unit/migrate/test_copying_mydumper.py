@@ -122,6 +122,17 @@ def test_a_file_that_grows_gives_each_statement_once_when_it_is_whole(
     assert not tail.held
 
 
+def test_a_file_that_mydumper_removes_again_held_no_rows_and_one_that_was_begun_must_stay(tmp_path: Path) -> None:
+    path = tmp_path / "shop.t.sql"
+    tail = mydumping.Tail(path, "`shop`.`t`")
+    assert list(tail.statements()) == []
+    path.write_bytes(FILE)
+    assert list(tail.statements())
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        list(tail.statements())
+
+
 def test_a_folder_is_ours_alone_and_swept_only_when_nobody_holds_it(tmp_path: Path) -> None:
     with scratch.folder(tmp_path) as held:
         assert stat.S_IMODE(held.stat().st_mode) == 0o700

@@ -72,3 +72,10 @@ def test_what_the_network_says_is_its_own_kind_of_error(error: OSError, kind: ty
     if isinstance(error, ssl.SSLCertVerificationError):
         error.verify_message = "self-signed certificate"
     assert type(of_network("db:3306", error)) is kind
+
+
+def test_tls_that_ends_once_somebody_is_logged_in_is_a_connection_that_broke() -> None:
+    error = ssl.SSLEOFError(8, "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol")
+    assert type(of_network("db:3306", error)) is faults.TlsError
+    assert type(of_network("db:3306", error, logged_in=True)) is faults.LostError
+    assert type(translated("db:3306", 2013, "Lost connection", error, logged_in=True)) is faults.LostError

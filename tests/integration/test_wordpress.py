@@ -293,7 +293,8 @@ def test_users_notice_nothing_of_a_new_stack_that_fails(
 def test_a_new_database_that_dies_is_told_as_the_new_stacks_errors(
     site: Site, old: Relay, new: Relay, understudy: Start
 ) -> None:
-    proxy = understudy(settings(old, new, mirror={"settle_per_second": 0}))
+    # Some are asked amid the death, and wait for a server that nobody refuses any more.
+    proxy = understudy(settings(old, new, mirror={"settle_per_second": 0}, timeouts={"shadow": 15_000}))
     try:
         visitors = browse_together(site, proxy.port, 1, site.new_db.container.kill)
         visitors.append(Visitor(proxy.port))

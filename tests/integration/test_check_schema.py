@@ -128,7 +128,10 @@ def test_generated_invisible_spatial_and_json_columns_are_read_with_what_rules_a
         "",
         r"json_unquote(json_extract(`j`,_utf8mb4\'$.n\'))",
     ]
-    assert new["faulty.counted"].indexes[1].expressions == ("(`a` + 1)",)
+    assert {index.name: index.expressions for index in new["faulty.counted"].indexes} == {
+        "PRIMARY": (),
+        "plus": ("(`a` + 1)",),
+    }
     old = {table.path: table for table in sides["mariadb-10.5"].schema.tables}
     assert old["faulty.hashed"].checks[0].clause == "octet_length(encode('a','b')) > 0"
 

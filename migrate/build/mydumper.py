@@ -115,6 +115,8 @@ def login_file(address: str, login: Login, old: Version) -> str:
     host, port = split_address(address)
     settings = ", ".join(statement.removeprefix("SET ") for statement in definitions.reading(old))
     lines = ["[client]", "protocol=tcp", f"host={quoted(host)}", f"port={port}", f"user={quoted(login.user)}"]
+    # A schema whose name it does not quote isn't selected, and what it asks for then needs one: its first may be that.
+    lines += ["database=information_schema"]
     lines += [f"password={quoted(login.password.reveal())}", f"init-command={quoted(f'SET {settings}')}"]
     return "\n".join(lines) + "\n"
 

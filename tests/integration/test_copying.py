@@ -181,7 +181,7 @@ PAIRS = [
     ("other97", "my97", {"parallel": 2}),
     ("ma105", "ma118", {"dump_program": "docker exec -i {container} mariadb-dump"}),
     ("my56", "my97", {"dump_program": "docker exec -i {container} mysqldump"}),
-    ("my56", "my97", {"dump_program": "mydumper", "parallel": 3}),
+    ("my56", "my97", {"dump_program": "mydumper", "parallel": 8}),  # a schema each: none was selected before
     ("other97", "my97", {"dump_program": "mydumper", "parallel": 1}),
     ("ma105", "ma118", {"dump_program": "mydumper"}),
     ("ma1011", "ma118", {"dump_program": "mydumper"}),

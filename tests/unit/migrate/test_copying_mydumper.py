@@ -95,6 +95,7 @@ def test_the_password_stands_in_its_option_file_and_its_sessions_read_as_ours() 
     assert 'password="pa\\"ss\\\\"' in text
     assert "SESSION sql_mode = ''" in text
     assert 'host="::1"\nport=3307' in text
+    assert "database=information_schema" in text
 
 
 FILE = (
